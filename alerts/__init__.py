@@ -1,0 +1,1 @@
+"""Objectives as data, and the rules, routing and runbooks generated from them."""

@@ -1,0 +1,1 @@
+"""What every program shares: settings, clock, logging, connections, embedded servers."""

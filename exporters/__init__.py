@@ -1,0 +1,1 @@
+"""The metric catalogue as data, the workers' counters and the merge over them."""

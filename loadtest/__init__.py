@@ -1,0 +1,1 @@
+"""Traffic, scenarios and benches."""

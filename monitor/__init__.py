@@ -1,0 +1,1 @@
+"""The daemon that watches: collectors, index keeper, status page."""

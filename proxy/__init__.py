@@ -1,0 +1,1 @@
+"""The data plane: HTTP edge, cache, limiter, breaker, coalescing, jobs."""
