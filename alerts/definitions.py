@@ -1,8 +1,8 @@
 """The alerts of this version, built from the objectives.
 
 Page if and only if the credential is blocked or will be, callers may be given wrong slots, callers are failed
-now, or nobody is watching; everything else is a ticket. Aggregations drop `instance`: several monitors read the
-same shared facts, and one incident is one alert.
+now, or nobody is watching; everything else is a ticket. Aggregations drop `instance`: several monitors read
+the same shared facts, and one incident is one alert.
 """
 
 from alerts.model import Alert
@@ -37,8 +37,9 @@ def _upstream(objectives: Objectives) -> tuple[Alert, ...]:
             name="CalgateUpstreamRateLimited",
             severity="page",
             incident="upstream",
-            # Two facts on purpose: what we know (blocked until) and what Cal.com answered. The second knows no
-            # credential, hence "any". The first carries a time, so a restarted monitor does not forget a block.
+            # Two facts on purpose: what we know (blocked until) and what Cal.com answered. The second knows
+            # no credential, hence "any". The first carries a time, so a restarted monitor does not forget a
+            # block.
             expr=(
                 "(max by (credential) (calgate_budget_blocked_until_timestamp_seconds) - time() > 0)"
                 " or (sum by (credential) (label_replace("
@@ -47,9 +48,11 @@ def _upstream(objectives: Objectives) -> tuple[Alert, ...]:
             ),
             summary="Cal.com has blocked us",
             description=(
-                '{{ if eq $labels.credential "any" }}Cal.com answered 429 {{ printf "%.0f" $value }} time(s) in'
+                '{{ if eq $labels.credential "any" }}Cal.com answered 429 {{ printf "%.0f" $value }}'
+                " time(s) in"
                 " 5 minutes. Each further call while blocked prolongs the block."
-                "{{ else }}Credential {{ $labels.credential }} is blocked for another {{ humanizeDuration $value }}."
+                "{{ else }}Credential {{ $labels.credential }} is blocked for another {{"
+                " humanizeDuration $value }}."
                 " Until then no call leaves, bookings are refused and reads come from the cache.{{ end }}"
             ),
             action=f"{_MONITOR}/metrics | grep -E 'blocked_until|budget_window_used|upstream_requests_total'",
@@ -62,7 +65,8 @@ def _upstream(objectives: Objectives) -> tuple[Alert, ...]:
             severity="page",
             incident="upstream",
             expr=(
-                "max by (credential) (calgate_budget_window_used_peak_requests / calgate_budget_limit_requests)"
+                "max by (credential) (calgate_budget_window_used_peak_requests /"
+                " calgate_budget_limit_requests)"
                 f" > {number(headroom)}"
             ),
             summary="The call budget of {{ $labels.credential }} is nearly used up",
@@ -86,7 +90,8 @@ def _upstream(objectives: Objectives) -> tuple[Alert, ...]:
             ),
             summary="The call budget of {{ $labels.credential }} is used more than planned",
             description=(
-                "Over 15 minutes the windows' peaks averaged {{ humanizePercentage $value }} of the calls Cal.com"
+                "Over 15 minutes the windows' peaks averaged {{ humanizePercentage $value }} of the"
+                " calls Cal.com"
                 f" allows; the plan is under {percent(use)}. There is little room left for a burst."
             ),
             action=f"{_MONITOR}/metrics | grep -E 'upstream_requests_total|cache_lookups_total'",
@@ -102,7 +107,8 @@ def _upstream(objectives: Objectives) -> tuple[Alert, ...]:
             expr='max by (endpoint) (calgate_breaker_state{state="open"}) == 1',
             summary="The breaker for {{ $labels.endpoint }} stays open",
             description=(
-                f"For over {number(open_time)} s calls of class {{{{ $labels.endpoint }}}} have been refused here because"
+                f"For over {number(open_time)} s calls of class {{{{ $labels.endpoint }}}} have been"
+                f" refused here because"
                 " Cal.com failed them. Reads are answered from the cache where it can, the rest is refused."
             ),
             action=f"{_MONITOR}/metrics | grep -E 'breaker_|upstream_requests_total'",
@@ -124,13 +130,13 @@ def _freshness(objectives: Objectives) -> tuple[Alert, ...]:
             severity="page",
             incident="freshness",
             expr=(
-                "time() - min(calgate_freshness_oldest_pending_timestamp_seconds > 0)"
-                f" > {number(pending)}"
+                f"time() - min(calgate_freshness_oldest_pending_timestamp_seconds > 0) > {number(pending)}"
             ),
             summary="Stale cache detected: known changes are not being applied",
             description=(
                 "The oldest change that is known but not applied is {{ humanizeDuration $value }} old (limit"
-                f" {number(pending)} s). Clean-up and refetch stand still; outer caches may show slots that are taken."
+                f" {number(pending)} s). Clean-up and refetch stand still; outer caches may show slots"
+                f" that are taken."
             ),
             action=f"{_MONITOR}/metrics | grep -E 'freshness_|jobs_|workers_alive'",
             panel=Panel.OLDEST_PENDING,
@@ -148,7 +154,8 @@ def _freshness(objectives: Objectives) -> tuple[Alert, ...]:
             ),
             summary="Jobs wait too long in {{ $labels.queue }}",
             description=(
-                "The oldest job in {{ $labels.queue }} has waited {{ humanizeDuration $value }}; the queue should"
+                "The oldest job in {{ $labels.queue }} has waited {{ humanizeDuration $value }}; the"
+                " queue should"
                 f" recover within {number(recovery)} s."
             ),
             action=f"{_MONITOR}/metrics | grep -E 'jobs_|job_workers_alive'",
@@ -163,7 +170,8 @@ def _freshness(objectives: Objectives) -> tuple[Alert, ...]:
             expr=f"max by (queue) (calgate_jobs_dead) > {number(dead)}",
             summary="Jobs in {{ $labels.queue }} were given up",
             description=(
-                '{{ printf "%.0f" $value }} job(s) in {{ $labels.queue }} failed on every try and are kept for'
+                '{{ printf "%.0f" $value }} job(s) in {{ $labels.queue }} failed on every try and are'
+                " kept for"
                 " inspection."
             ),
             action=f"{_MONITOR}/metrics | grep -E 'jobs_dead|jobs_finished_total'",
@@ -183,14 +191,17 @@ def _serving(objectives: Objectives) -> tuple[Alert, ...]:
             name="CalgateHitRatioLow",
             severity="ticket",
             incident="serving",
-            # A ratio of sums over six hours, never a mean of ratios; the floor keeps a quiet night from opening it.
+            # A ratio of sums over six hours, never a mean of ratios; the floor keeps a quiet night from
+            # opening it.
             expr=(
-                f"{found} / {looked_up} < {number(ratio.threshold)} and {looked_up} >= {ratio.alert_min_count}"
+                f"{found} / {looked_up} < {number(ratio.threshold)} and {looked_up} >="
+                f" {ratio.alert_min_count}"
             ),
             summary="Too few lookups are answered from the cache",
             description=(
                 "Over 6 hours {{ humanizePercentage $value }} of lookups were hits; the objective is over"
-                f" {percent(ratio.threshold)}. Every miss spends a call of the budget and makes its caller wait."
+                f" {percent(ratio.threshold)}. Every miss spends a call of the budget and makes its"
+                f" caller wait."
             ),
             action=f"{_MONITOR}/metrics | grep -E 'cache_lookups_total|cache_invalidat'",
             panel=Panel.HIT_RATIO,
@@ -215,8 +226,10 @@ def _platform(_objectives: Objectives) -> tuple[Alert, ...]:
             ),
             summary="Calgate is down: {{ $labels.part }}",
             description=(
-                '{{ if eq $labels.part "monitor" }}No monitor is answering, so nobody is watching the gateway.'
-                '{{ else if eq $labels.part "store" }}The monitor cannot read the shared store, so the gateway cannot'
+                '{{ if eq $labels.part "monitor" }}No monitor is answering, so nobody is watching the'
+                " gateway."
+                '{{ else if eq $labels.part "store" }}The monitor cannot read the shared store, so the'
+                " gateway cannot"
                 " either: no cache and no call budget."
                 "{{ else }}No gateway process is alive: every caller is failed.{{ end }}"
             ),
@@ -231,7 +244,9 @@ def _platform(_objectives: Objectives) -> tuple[Alert, ...]:
             incident="platform",
             expr="vector(1)",
             summary="Alerting works",
-            description="Always firing. When the outside receiver stops hearing it, alerting itself has failed.",
+            description=(
+                "Always firing. When the outside receiver stops hearing it, alerting itself has failed."
+            ),
             action=f"{_MONITOR}/",
             panel=Panel.GATEWAY_UP,
         ),
@@ -258,7 +273,9 @@ def _platform(_objectives: Objectives) -> tuple[Alert, ...]:
             incident="platform",
             expr="min by (collector) (calgate_monitor_collector_success) == 0",
             summary="The collector {{ $labels.collector }} fails",
-            description="Its figures have stopped moving; alerts that read them are blind until it succeeds again.",
+            description=(
+                "Its figures have stopped moving; alerts that read them are blind until it succeeds again."
+            ),
             action=f"{_MONITOR}/metrics | grep calgate_monitor_collector",
             panel=Panel.COLLECTORS,
             for_seconds=600,

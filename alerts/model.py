@@ -32,8 +32,9 @@ class Links:
 class Alert:
     """One alert. `for_seconds` is against flapping only; `keep_seconds` stops resolve-and-refire.
 
-    `summary` says what broke, `description` how bad with numbers and for whom, `action` is the first command to
-    run. The texts may use Prometheus' templates. `objectives` names the criteria whose thresholds are inside.
+    `summary` says what broke, `description` how bad with numbers and for whom, `action` is the first command
+    to run. The texts may use Prometheus' templates. `objectives` names the criteria whose thresholds are
+    inside.
     """
 
     name: str

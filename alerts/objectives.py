@@ -1,8 +1,8 @@
 """What "well" means, once: the success criteria as data.
 
-The rules, the dashboards' thresholds and the load-test gates read these figures; none of them types one again.
-Sources: "report" is the performance report the project answers (section and wording given), "design" our own
-promises, "operations" a limit we set because the report names the danger without a figure.
+The rules, the dashboards' thresholds and the load-test gates read these figures; none of them types one
+again. Sources: "report" is the performance report the project answers (section and wording given), "design"
+our own promises, "operations" a limit we set because the report names the danger without a figure.
 """
 
 from collections.abc import Mapping
@@ -16,11 +16,12 @@ Comparison = Literal["<", "<=", ">", ">="]
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """One criterion: the measured value must stand in `comparison` to `threshold` (`unit`; ratios are 0 to 1).
+    """One criterion: the measured value must stand in `comparison` to `threshold` (`unit`; ratios are 0 to
+    1).
 
-    `share` (0 to 1) turns the criterion into one about that share of all requests: "P95 < 4 s" is threshold 4,
-    share 0.95. `min_count` is how many observations a verdict needs; with fewer it is inconclusive, neither
-    kept nor broken. `alert_min_count` is the lower floor that is enough to open a ticket.
+    `share` (0 to 1) turns the criterion into one about that share of all requests: "P95 < 4 s" is threshold
+    4, share 0.95. `min_count` is how many observations a verdict needs; with fewer it is inconclusive,
+    neither kept nor broken. `alert_min_count` is the lower floor that is enough to open a ticket.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """The panels that alerts point at.
 
-Ids are part of every alert that was ever sent, so they never change meaning; the dashboards take them from here.
+Ids are part of every alert that was ever sent, so they never change meaning; the dashboards take them from
+here.
 """
 
 from enum import IntEnum
