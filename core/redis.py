@@ -1,0 +1,117 @@
+"""Connections to Redis, and what the server at the other end can do."""
+
+import dataclasses
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
+
+OLDEST_VERSION = (6, 2)
+
+# Two quick second chances bridge a dropped connection or a failover; more would only hide an outage.
+_RETRIES = 2
+_RETRY_BASE_SECONDS = 0.02
+_RETRY_CAP_SECONDS = 0.2
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What was found out about a server by asking it; nothing here is assumed from its name."""
+
+    engine: str
+    """`redis`, `valkey`, or `fakeredis`."""
+    version: tuple[int, ...]
+    is_real: bool
+    """False for the server that only imitates Redis: for trying out, never for promises."""
+    resp3: bool
+    """Speaks RESP3, so pushes can arrive on the same connection as replies."""
+    tracking: bool
+    """Accepts CLIENT TRACKING: pushes invalidations of keys that were read."""
+
+    def __str__(self) -> str:
+        return f"{self.engine} {'.'.join(map(str, self.version))}"
+
+
+def connect(
+    url: str,
+    *,
+    client_name: str,
+    read_timeout_seconds: float = 2.0,
+    max_connections: int = 64,
+) -> Redis:
+    """A pooled client for `url` (redis://, rediss:// or unix://); connects on first use.
+
+    Replies are bytes. Commands are sent again, at most twice, when the connection broke: what is sent must
+    bear being done twice. A time-out is never retried, since a slow server only gets slower. Whoever uses
+    blocking commands passes a `read_timeout_seconds` longer than they block.
+    `client_name` is shown by CLIENT LIST. Close with `await client.aclose()`.
+    """
+    client: Redis = Redis.from_url(
+        url,
+        client_name=client_name,
+        decode_responses=False,
+        socket_connect_timeout=2.0,
+        socket_timeout=read_timeout_seconds,
+        health_check_interval=15,
+        max_connections=max_connections,
+        retry=Retry(
+            ExponentialWithJitterBackoff(base=_RETRY_BASE_SECONDS, cap=_RETRY_CAP_SECONDS),
+            _RETRIES,
+            supported_errors=(RedisConnectionError,),
+        ),
+        # Each of these would cost a round trip whenever a connection opens, and tells us nothing.
+        lib_name=None,
+        lib_version=None,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+    )
+    return client
+
+
+async def capabilities(client: Redis, *, is_real: bool = True) -> Capabilities:
+    """Ask the server what it is and what it can do. Raises RedisError when it cannot be reached.
+
+    `is_real` cannot be asked (an imitation says it is Redis): the one who started the server knows.
+    """
+    info = await client.info("server")
+    engine, version = ("valkey", info["valkey_version"]) if "valkey_version" in info else (
+        "redis", info.get("redis_version", "0")
+    )  # fmt: skip
+    connection = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    try:
+        await connection.connect()
+        resp3 = await _accepts(connection, "HELLO", "3")
+        tracking = resp3 and await _accepts(connection, "CLIENT", "TRACKING", "ON")
+    finally:
+        await connection.disconnect()
+    return Capabilities(
+        engine=engine if is_real else "fakeredis",
+        version=parse_version(str(version)),
+        is_real=is_real,
+        resp3=resp3,
+        tracking=tracking,
+    )
+
+
+async def _accepts(connection: object, *command: str) -> bool:
+    try:
+        await connection.send_command(*command)  # type: ignore[attr-defined]
+        await connection.read_response()  # type: ignore[attr-defined]
+    except ResponseError:
+        return False
+    except RedisError:
+        # The imitation hangs up on what it does not know.
+        return False
+    return True
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """`7.2.4` as (7, 2, 4); stops at the first part that is not a number."""
+    parts: list[int] = []
+    for part in text.strip().split("."):
+        if not part.isdigit():
+            break
+        parts.append(int(part))
+    return tuple(parts)

@@ -1,0 +1,357 @@
+"""All settings of Calgate: one class, strict, defaulted, checked once.
+
+`load_settings` reads the sources; constructing `Settings(...)` directly reads neither environment nor
+files, which is what tests want. Sources in falling order of weight: command line, environment, secret
+files, TOML file, defaults (`core/sources.py`).
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from core.complaints import explain
+from core.errors import SettingsError
+from core.sources import ENV_PREFIX, SECRETS_DIR, gather
+from core.urls import (
+    check_database_url,
+    check_listen,
+    check_redis_url,
+    check_upstream_url,
+    mask,
+    split_listen,
+)
+
+__all__ = ["Loaded", "Settings", "SettingsError", "child_environ", "load", "load_settings", "split_listen"]
+
+_MOST_WORKERS = 64
+
+
+def _default_workers() -> int:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(usable, _MOST_WORKERS))
+
+
+def _not_bool(value: object) -> object:
+    # TOML's `true` would pass for 1 otherwise. ValueError, since pydantic collects only that.
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004
+    return value
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _not_empty(value: object) -> object:
+    if value == "":  # Path("") would quietly mean the current folder
+        raise ValueError("must name a folder")
+    return value
+
+
+_Count = Annotated[int, BeforeValidator(_not_bool)]
+_Seconds = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every setting, with its unit, its bounds and its reason. Frozen; unknown names are refused."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", validate_default=True, str_strip_whitespace=True
+    )
+
+    # ── What stands in front of what ──
+    upstream_url: Annotated[str, AfterValidator(check_upstream_url)] = Field(
+        "https://api.cal.com",
+        description="Where calls go: the origin of the Cal.com API (scheme, host, port), without a path.",
+    )
+    proxy_listen: Annotated[str, AfterValidator(check_listen)] = Field(
+        "127.0.0.1:8080", description="HOST:PORT the gateway answers on; port 0 takes any free one."
+    )
+    monitor_listen: Annotated[str, AfterValidator(check_listen)] = Field(
+        "127.0.0.1:9464", description="HOST:PORT of /metrics and the status page; port 0 takes any free one."
+    )
+    workers: _Count = Field(
+        ge=1,
+        le=_MOST_WORKERS,
+        default_factory=_default_workers,
+        description="Gateway processes that share proxy_listen; one per CPU when unset.",
+    )
+    account: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")] = Field(
+        "default",
+        description="Name of the Cal.com account; keeps the keys of several gateways on one Redis apart.",
+    )
+
+    # ── Where memory lives ──
+    redis_url: Annotated[str, AfterValidator(check_redis_url)] = Field(
+        "embedded",
+        description="Redis of the fleet, or `embedded`: one started and kept running in data_dir.",
+    )
+    database_url: Annotated[
+        str | None, BeforeValidator(_empty_is_none), AfterValidator(check_database_url)
+    ] = Field(
+        None,
+        description="PostgreSQL of Cal.com for the monitor, or `embedded` to try out; unset: features off.",
+    )
+    data_dir: Annotated[Path, BeforeValidator(_not_empty)] = Field(
+        Path(".calgate"),
+        description="Folder for embedded servers, metrics and run-files; one running gateway per folder.",
+    )
+
+    # ── The rate limit ──
+    rate_limit: _Count = Field(
+        ge=1,
+        le=100_000,
+        default=120,
+        description="Calls per window and credential that Cal.com allows; one more costs a 60 s block.",
+    )
+    rate_window_seconds: _Seconds = Field(
+        ge=1, le=86_400, default=60, description="Seconds of Cal.com's rate-limit window."
+    )
+    rate_guard_seconds: _Seconds = Field(
+        ge=0,
+        le=3_600,
+        default=1.0,
+        description="Seconds added to the window, since calls arrive at Cal.com later than they leave here.",
+    )
+    rate_pace_per_second: _Count = Field(
+        ge=1,
+        le=100_000,
+        default=10,
+        description="Most calls started in any one second, so that a burst does not spend the window.",
+    )
+    budget_max_wait_seconds: _Seconds = Field(
+        ge=0,
+        le=60,
+        default=2.0,
+        description="Longest a call waits for its turn before it is refused with the honest time.",
+    )
+
+    # ── The cache ──
+    slots_ttl_seconds: _Seconds = Field(
+        gt=0,
+        le=86_400,
+        default=60,
+        description="Seconds an availability answer stays fresh when nothing happens to it.",
+    )
+    upstream_slots_cache_seconds: _Seconds = Field(
+        ge=0,
+        le=60,
+        default=2.0,
+        description="How long Cal.com itself may repeat an old answer after a write (its own cache).",
+    )
+    upstream_slots_cache_margin_seconds: _Seconds = Field(
+        ge=0,
+        le=60,
+        default=0.3,
+        description="Added to upstream_slots_cache_seconds for clocks and travel time.",
+    )
+
+    # ── Limits of the edge ──
+    upstream_connect_timeout_seconds: _Seconds = Field(
+        gt=0, le=600, default=5, description="Longest to reach Cal.com, in seconds."
+    )
+    upstream_read_timeout_seconds: _Seconds = Field(
+        gt=0, le=600, default=60, description="Longest silence while Cal.com answers, in seconds."
+    )
+    upstream_pool_connections: _Count = Field(
+        ge=1, le=4_096, default=64, description="Connections to Cal.com each gateway process may hold."
+    )
+    max_head_bytes: _Count = Field(
+        ge=1_024,
+        le=1_048_576,
+        default=65_536,
+        description="Largest request line and headers together, in bytes; more is answered 431.",
+    )
+    max_body_bytes: _Count = Field(
+        ge=0,
+        le=1_073_741_824,
+        default=5_242_880,
+        description="Largest request body, in bytes; more is answered 413.",
+    )
+    max_connections: _Count = Field(
+        ge=1, le=65_536, default=1_024, description="Client connections each gateway process may hold."
+    )
+    client_head_timeout_seconds: _Seconds = Field(
+        gt=0, le=600, default=10, description="Longest a client may take to send its headers, in seconds."
+    )
+    keepalive_seconds: _Seconds = Field(
+        ge=0,
+        le=3_600,
+        default=75,
+        description="Seconds an idle client connection is kept; longer than the usual balancer's 60.",
+    )
+    drain_seconds: _Seconds = Field(
+        ge=0, le=600, default=30, description="Seconds a stopping process gives the requests it has begun."
+    )
+
+    # ── The breaker ──
+    breaker_failures: _Count = Field(
+        ge=1,
+        le=1_000,
+        default=5,
+        description="Failures in a row after which calls to a kind of endpoint stop.",
+    )
+    breaker_open_seconds: _Seconds = Field(
+        gt=0, le=3_600, default=10, description="Seconds before one probe may try whether Cal.com is back."
+    )
+
+    # ── Jobs ──
+    jobs_max_tries: _Count = Field(
+        ge=1, le=100, default=3, description="Tries of a background job before it is kept as a dead letter."
+    )
+    jobs_timeout_seconds: _Seconds = Field(
+        gt=0, le=3_600, default=120, description="Longest one try of a job may take, in seconds."
+    )
+    jobs_backoff_seconds: _Seconds = Field(
+        gt=0,
+        le=3_600,
+        default=5,
+        description="Seconds before the second try; doubles with every further one (5, 10, 20).",
+    )
+
+    # ── Logs ──
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least serious event that is logged."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="json: one object a line, for machines; console: for people."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # The library's own sources cannot say which of them a wrong value came from; ours can.
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        complaints = list(_disagreements(self))
+        if complaints:
+            raise ValueError("\n".join(complaints))
+        return self
+
+    @property
+    def metrics_dir(self) -> Path:
+        """Where the worker slots of memory-mapped counters live."""
+        return self.data_dir / "metrics"
+
+    def as_environ(self) -> dict[str, str]:
+        """The settings as CALGATE_* variables for a child process, paths made absolute.
+
+        Contains secrets (credentials in URLs): for an environment only, never for a log.
+        """
+        return {ENV_PREFIX + name.upper(): _as_text(getattr(self, name)) for name in type(self).model_fields}
+
+    def __repr_args__(self) -> Any:
+        for name, value in super().__repr_args__():
+            yield name, mask(value) if isinstance(value, str) else value
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case Path():
+            return str(value.absolute())
+        case _:
+            return str(value)
+
+
+def _disagreements(s: Settings) -> Iterator[str]:
+    """Values that are right alone and wrong together, each complaint naming both."""
+    guard, window = s.rate_guard_seconds, s.rate_window_seconds
+    if guard >= window:
+        yield (
+            f"rate_guard_seconds = {guard} with rate_window_seconds = {window}: "
+            "the guard must be shorter than the window"
+        )
+    if s.rate_pace_per_second > s.rate_limit:
+        yield (
+            f"rate_pace_per_second = {s.rate_pace_per_second} with rate_limit = {s.rate_limit}: "
+            "the pace of one second must not be more than the limit of the whole window"
+        )
+    if s.budget_max_wait_seconds > window + guard:
+        yield (
+            f"budget_max_wait_seconds = {s.budget_max_wait_seconds} with rate_window_seconds = {window}: "
+            "nobody ever has to wait longer than the window and its guard"
+        )
+    if s.proxy_listen == s.monitor_listen and split_listen(s.proxy_listen)[1] != 0:
+        yield f"proxy_listen and monitor_listen are both {s.proxy_listen}: give each its own port"
+    if s.upstream_url.partition("://")[2] == s.proxy_listen:
+        yield (
+            f"upstream_url = {s.upstream_url} is proxy_listen itself: the gateway would call itself; "
+            "point upstream_url at Cal.com or a simulator"
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each name where its value came from (`the default` when nowhere)."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(
+    config: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    secrets_dir: Path = SECRETS_DIR,
+) -> Loaded:
+    """Read all sources. Raises SettingsError that lists everything wrong, one line each.
+
+    `config` is a TOML file (without it, the one CALGATE_CONFIG names); `environ` is os.environ unless given.
+    """
+    fields = Settings.model_fields
+    gathered = gather(
+        fields,
+        config=config,
+        overrides=overrides or {},
+        environ=os.environ if environ is None else environ,
+        secrets_dir=secrets_dir,
+    )
+    complaints = list(gathered.complaints)
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate({name: given.value for name, given in gathered.values.items()})
+    except ValidationError as error:
+        complaints += explain(fields, gathered.values, error)
+    if complaints or settings is None:
+        raise SettingsError(_listing(complaints)) from None
+    origins = {
+        name: gathered.values[name].origin if name in gathered.values else "the default" for name in fields
+    }
+    return Loaded(settings, origins)
+
+
+def load_settings(
+    config: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """`load`, without the origins."""
+    return load(config, overrides, environ).settings
+
+
+def child_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` for a child process that is to run with exactly these `settings`."""
+    others = {name: value for name, value in environ.items() if not name.upper().startswith(ENV_PREFIX)}
+    return others | settings.as_environ()
+
+
+def _listing(complaints: list[str]) -> str:
+    if len(complaints) == 1:
+        return f"a setting is wrong: {complaints[0]}"
+    return "\n".join([f"{len(complaints)} settings are wrong:", *(f"  {line}" for line in complaints)])

@@ -1,0 +1,32 @@
+"""Background tasks nobody has to hold, that still cannot vanish or fail in silence."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+# The event loop itself keeps only weak references: a task nobody holds may be collected mid-flight.
+_running: set[asyncio.Task[Any]] = set()
+
+
+def spawn(coro: Coroutine[Any, Any, _T], *, name: str) -> asyncio.Task[_T]:
+    """Start `coro` on the running loop, hold it until it ends, and log an exception nobody awaited.
+
+    The task may still be awaited or cancelled by the caller. `name` appears in the log line.
+    """
+    task = asyncio.get_running_loop().create_task(coro, name=name)
+    _running.add(task)
+    task.add_done_callback(_ended)
+    return task
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _running.discard(task)
+    if task.cancelled():
+        return
+    error = task.exception()
+    if error is not None:
+        _log.error("task.failed", extra={"task": task.get_name()}, exc_info=error)

@@ -1,0 +1,132 @@
+"""What may stand in a URL or HOST:PORT setting; each check returns the value or says what is allowed."""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+EMBEDDED = "embedded"
+
+_REDIS_WORKS = ("redis", "rediss", "unix")
+_REDIS_LATER = ("redis+cluster", "redis+sentinel")
+_DATABASE = ("postgresql", "postgres")
+_HOST_NAME = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")
+
+# Up to the last @ before the path: a password with a stray @ or : in it is still hidden.
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
+_QUERY_SECRET = re.compile(r"(?i)([?&](?:password|sslpassword|passwd|token|secret|api_?key)=)[^&\s]*")
+
+
+def mask(text: str) -> str:
+    """`text` with the user name and password of any URL in it replaced by ***."""
+    return _QUERY_SECRET.sub(r"\1***", _CREDENTIALS.sub("***@", text))
+
+
+def check_upstream_url(value: str) -> str:
+    """An origin: http:// or https://, a host, perhaps a port; a closing slash is dropped."""
+    allowed = "must be an origin such as https://api.cal.com: http:// or https://, a host and perhaps a port"
+    parts = _split(value, allowed)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(allowed)
+    _check_host(parts.hostname, allowed)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"{allowed}; credentials do not belong in it")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"{allowed}; without a path, since clients send /v2/… themselves")
+    return value.rstrip("/")
+
+
+def check_redis_url(value: str) -> str:
+    """`embedded`, redis://HOST[:PORT][/DB], rediss://… or unix:///PATH[?db=N]."""
+    allowed = "must be `embedded` or a URL that begins with redis://, rediss:// or unix://"
+    if value == EMBEDDED:
+        return value
+    parts = _split(value, allowed)
+    if parts.scheme in _REDIS_LATER:
+        raise ValueError(f"{parts.scheme}:// is not supported yet; {allowed}")
+    if parts.scheme not in _REDIS_WORKS:
+        raise ValueError(allowed)
+    if parts.scheme == "unix":
+        if not parts.path.startswith("/") or parts.path == "/":
+            raise ValueError(
+                f"{allowed}; unix:// needs the path of the socket, as in unix:///run/redis.sock?db=0"
+            )
+        return value
+    if not parts.hostname:
+        raise ValueError(f"{allowed}; it has no host")
+    _check_host(parts.hostname, allowed)
+    if parts.path.strip("/") and not parts.path.strip("/").isdigit():
+        raise ValueError(f"{allowed}; after the host only the number of a database may follow, as in /0")
+    return value
+
+
+def check_database_url(value: str | None) -> str | None:
+    """None (off), `embedded`, or postgresql://…"""
+    allowed = "must be empty (off), `embedded`, or a URL that begins with postgresql://"
+    if value is None or value == EMBEDDED:
+        return value
+    if _split(value, allowed).scheme not in _DATABASE:
+        raise ValueError(allowed)
+    return value
+
+
+def check_listen(value: str) -> str:
+    """HOST:PORT that `split_listen` understands."""
+    split_listen(value)
+    return value
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """`127.0.0.1:8080`, `[::1]:8080`, `localhost:0` or `:8080` (every address) as host and port.
+
+    Raises ValueError saying what is allowed.
+    """
+    allowed = (
+        "must be HOST:PORT with a port from 0 (any free one) to 65535, as in 127.0.0.1:8080 or [::1]:8080"
+    )
+    host, colon, port_text = value.rpartition(":")
+    if not colon or not (port_text.isascii() and port_text.isdigit()) or int(port_text) > 65_535:
+        raise ValueError(allowed)
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ValueError(allowed) from None
+    elif host == "":
+        host = "0.0.0.0"  # noqa: S104 - the user asked for every address
+    else:
+        _check_host(host, allowed)
+    return host, int(port_text)
+
+
+def join_listen(host: str, port: int) -> str:
+    """The inverse of `split_listen`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reachable_host(host: str) -> str:
+    """The address under which this machine itself reaches a listener on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def _split(value: str, allowed: str) -> SplitResult:
+    # What a shell or an editor slips in would otherwise surface as a strange host name much later.
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(allowed)
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{allowed}; its host or port cannot be read") from None
+    if port == 0:
+        raise ValueError(f"{allowed}; port 0 cannot be connected to")
+    return parts
+
+
+def _check_host(host: str, allowed: str) -> None:
+    if _HOST_NAME.match(host):
+        return
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"{allowed}; {host!r} is no host name") from None
