@@ -127,21 +127,21 @@ _CACHE = (
     _metric(
         "cache_lookups_total",
         "counter",
-        "Lookups; the results are a partition and sum to all lookups.",
+        "Lookups; result = hit, stale_hit, negative_hit, miss, bypass (partition, sums to all lookups).",
         "lookups",
         {"scope": SCOPES, "result": LOOKUP_RESULTS},
     ),
     _metric(
         "cache_coalesced_requests_total",
         "counter",
-        "Requests that waited for another one's fetch.",
+        "Requests that waited for another one's fetch; outcome = shared, timed_out, leader_failed.",
         "requests",
         {"scope": SCOPES, "outcome": COALESCED_OUTCOMES},
     ),
     _metric(
         "cache_fills_total",
         "counter",
-        "Upstream fetches that could have filled the cache; fenced = an invalidation overtook them.",
+        "Upstream fetches that could have filled the cache; reason = miss, refresh, warm, probe.",
         "fills",
         {"scope": SCOPES, "reason": FILL_REASONS, "outcome": FILL_OUTCOMES},
     ),
@@ -156,7 +156,7 @@ _CACHE = (
     _metric(
         "cache_keys",
         "gauge",
-        "Live keys, from an index kept at write time, never from a scan.",
+        "Live keys, from counters kept at write time, never from a scan.",
         "keys",
         {"scope": SCOPES},
         source="store",
@@ -164,14 +164,14 @@ _CACHE = (
     _metric(
         "cache_invalidations_total",
         "counter",
-        "Invalidations.",
+        "Invalidations; trigger = webhook, write, job, manual, reconcile.",
         "invalidations",
         {"trigger": TRIGGERS, "outcome": INVALIDATION_OUTCOMES},
     ),
     _metric(
         "cache_invalidated_keys_total",
         "counter",
-        "Keys removed or bumped by invalidations.",
+        "Keys removed or bumped by them.",
         "keys",
         {"trigger": TRIGGERS},
     ),
@@ -206,7 +206,7 @@ _UPSTREAM = (
     _metric(
         "upstream_requests_total",
         "counter",
-        "Calls that left for Cal.com.",
+        "Calls that left for Cal.com; purpose = user, refresh, warm, probe, reconcile.",
         "requests",
         {"endpoint": UPSTREAM_ENDPOINTS, "purpose": PURPOSES, "code_class": CODE_CLASSES},
         only=(
@@ -252,7 +252,7 @@ _BUDGET = (
     _metric(
         "budget_window_used_peak_requests",
         "gauge",
-        "Highest use of any window that closed in the last minute, so that a scrape cannot miss a peak.",
+        "Highest use of any window that closed since the last two scrapes (so a scrape cannot miss a peak).",
         "requests",
         {"credential": CREDENTIALS},
         source="store",
@@ -294,7 +294,7 @@ _BREAKER = (
     _metric(
         "breaker_state",
         "gauge",
-        "1 for the current state, 0 for the others.",
+        "1 for the current state, 0 for the others; state = closed, open, half_open.",
         "bool",
         {"endpoint": BREAKER_ENDPOINTS, "state": BREAKER_STATES},
         source="store",
@@ -320,7 +320,7 @@ _JOBS = (
     _metric(
         "jobs_finished_total",
         "counter",
-        "Jobs done.",
+        "Jobs done; outcome = ok, retried, dead.",
         "jobs",
         {"queue": QUEUES, "outcome": JOB_OUTCOMES},
     ),
@@ -440,7 +440,7 @@ _MONITOR = (
     _metric(
         "worker_restarts_total",
         "counter",
-        "Workers started again, told from how the one before ended.",
+        "Workers started again.",
         "restarts",
         {"why": RESTART_REASONS},
     ),

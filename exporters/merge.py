@@ -14,6 +14,7 @@ from prometheus_client.samples import Sample
 
 from exporters import layout as at
 from exporters.catalogue import BY_NAME, CATALOGUE, Metric
+from exporters.families import family
 from exporters.layout import CURRENT, Layout, Series
 from exporters.slotfile import SUFFIX, SlotFile
 
@@ -126,14 +127,6 @@ def merge(directory: Path, now: float) -> list[Family]:
         return families(reader.read(now))
     finally:
         reader.close()
-
-
-def family(metric: Metric) -> Family:
-    """Begin an empty family of the exposition format for a metric of the catalogue."""
-    # OpenMetrics wants the unit to be the name's last word; "bool" and "info" are for readers of the table.
-    base = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
-    unit = metric.unit if base.endswith(f"_{metric.unit}") else ""
-    return Family(base, metric.help, metric.kind, unit)
 
 
 def families(merged: Merged) -> list[Family]:

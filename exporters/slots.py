@@ -147,7 +147,7 @@ class WorkerSlot:
         return Gauge(self._file.gauges, self._find("gauge", name, labels).at)
 
     def beat(self, now: float) -> None:
-        """Renew the lease with Unix time, about once a second; it ends `exporters.merge.LEASE_SECONDS` later."""
+        """Renew the lease with Unix time, about once a second; it lasts `merge.LEASE_SECONDS`."""
         floats = self._file.floats
         if floats[at.H_STARTED] == 0.0:
             floats[at.H_STARTED] = now

@@ -1,0 +1,142 @@
+"""How much of Cal.com's allowance each credential has used, and whether it is blocked."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client.core import Metric as Family
+from redis.asyncio import Redis
+
+from exporters.catalogue import CREDENTIALS
+from exporters.collectors.store import StoreKeys, store_time_ms
+from exporters.families import gauges
+
+PEAK_SECONDS = 60
+"""How far the peak looks back: more than two scrapes at the usual 15 s, so none can miss it."""
+
+MOST_CREDENTIALS = 200
+"""Made-up credentials are remembered by the store up to a thousand; a look at this many bounds the cost."""
+
+_BUCKET_MS = 10_000
+
+
+@dataclass(frozen=True)
+class CredentialBudget:
+    """One credential's window. Times are Unix seconds; calls are counts."""
+
+    credential: str
+    limit: int
+    used: int
+    peak: int
+    window_seconds: float
+    blocked_until: float
+    """0 when calls may leave."""
+    oldest_call: float
+    """When the oldest call in the window was made: a window later its place is free again; 0 with none."""
+
+
+@dataclass(frozen=True)
+class BudgetFacts:
+    """All credentials seen, in the order of the catalogue's aliases."""
+
+    credentials: tuple[CredentialBudget, ...] = field(default=())
+
+
+def alias_of(text: str) -> str:
+    """Fold an alias into the closed list."""
+    return text if text in CREDENTIALS else "other"
+
+
+def parse_credential(
+    alias: str,
+    used: int,
+    oldest: Sequence[tuple[bytes, float]],
+    peaks: Mapping[bytes, bytes],
+    blocked: bytes | None,
+    *,
+    now_ms: int,
+    limit: int,
+    window_seconds: float,
+) -> CredentialBudget:
+    """Make one credential's facts of the four answers of the store.
+
+    The hash of peaks has ten-second numbers as fields; a field `limit` in it overrides the configured limit.
+    """
+    first = (now_ms - PEAK_SECONDS * 1000) // _BUCKET_MS
+    recent = [int(use) for bucket, use in peaks.items() if bucket.isdigit() and int(bucket) >= first]
+    blocked_ms = int(blocked) if blocked else 0
+    return CredentialBudget(
+        credential=alias,
+        limit=int(peaks.get(b"limit", limit)),
+        used=used,
+        peak=max([used, *recent]),
+        window_seconds=window_seconds,
+        blocked_until=blocked_ms / 1000 if blocked_ms > now_ms else 0.0,
+        oldest_call=oldest[0][1] / 1000 if oldest else 0.0,
+    )
+
+
+def fold(budgets: Iterable[CredentialBudget]) -> BudgetFacts:
+    """Keep one per alias: where several credentials share "other", the one nearest to trouble."""
+    worst: dict[str, CredentialBudget] = {}
+    for one in budgets:
+        known = worst.get(one.credential)
+        if known is None or _trouble(one) > _trouble(known):
+            worst[one.credential] = one
+    return BudgetFacts(tuple(worst[alias] for alias in CREDENTIALS if alias in worst))
+
+
+def _trouble(one: CredentialBudget) -> tuple[float, float, int]:
+    return (one.blocked_until, one.peak / max(one.limit, 1), one.used)
+
+
+async def read(redis: Redis, keys: StoreKeys, *, limit: int, window_seconds: float) -> BudgetFacts:
+    """Ask for every credential seen, in two round trips.
+
+    `window_seconds` is the window the gateway counts in, its guard included.
+    """
+    now_ms = await store_time_ms(redis)
+    aliases: dict[bytes, bytes] = await _hgetall(redis, keys.credentials)
+    # Those with an alias of their own first: the cut must never fall on them.
+    chosen = sorted(aliases.items(), key=lambda item: (alias_of(item[1].decode()) == "other", item[0]))
+    chosen = chosen[:MOST_CREDENTIALS]
+    since = now_ms - round(window_seconds * 1000)
+    pipeline = redis.pipeline(transaction=False)
+    for digest, _ in chosen:
+        name = digest.decode()
+        pipeline.zcount(keys.permits(name), f"({since}", "+inf")
+        pipeline.zrangebyscore(keys.permits(name), f"({since}", "+inf", start=0, num=1, withscores=True)
+        pipeline.hgetall(keys.peaks(name))
+        pipeline.get(keys.blocked(name))
+    answers: list[Any] = await pipeline.execute() if chosen else []
+    return fold(
+        parse_credential(
+            alias_of(alias.decode()),
+            *answers[4 * i : 4 * i + 4],
+            now_ms=now_ms,
+            limit=limit,
+            window_seconds=window_seconds,
+        )
+        for i, (_, alias) in enumerate(chosen)
+    )
+
+
+async def _hgetall(redis: Redis, key: str) -> dict[bytes, bytes]:
+    answer: Any = redis.hgetall(key)
+    found: dict[bytes, bytes] = await answer
+    return found
+
+
+def families(facts: BudgetFacts) -> list[Family]:
+    """Turn the facts into families; a credential nobody has used yet has no series."""
+    of = [({"credential": one.credential}, one) for one in facts.credentials]
+    return [
+        gauges("calgate_budget_limit_requests", [(labels, one.limit) for labels, one in of]),
+        gauges("calgate_budget_window_used_requests", [(labels, one.used) for labels, one in of]),
+        gauges("calgate_budget_window_used_peak_requests", [(labels, one.peak) for labels, one in of]),
+        gauges("calgate_budget_window_seconds", [(labels, one.window_seconds) for labels, one in of]),
+        gauges(
+            "calgate_budget_blocked_until_timestamp_seconds",
+            [(labels, one.blocked_until) for labels, one in of],
+        ),
+    ]
