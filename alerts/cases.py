@@ -145,7 +145,7 @@ _HIGH = Playbook(
             1740,
             (_high("75%"),),
         ),
-        Case("clears", "10 minutes after", {_PEAK: "90+0x60", _LIMIT: "120+0x20 1200+0x40"}, 2100),
+        Case("clears", "10 minutes after", {_PEAK: "90+0x60", _LIMIT: "120+0x20 1200+0x40"}, 1920),
     ),
 )
 
