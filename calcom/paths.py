@@ -1,0 +1,132 @@
+"""What a request is about, from its method and path alone (contract 1, 5.1, 6).
+
+Widening is always right: a write nobody recognises is taken to touch availability, a read nobody
+recognises is passed through and never cached.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import unquote
+
+
+class Route(StrEnum):
+    """The classes of traffic that metrics, limits and the cache tell apart."""
+
+    SLOTS = "slots"
+    SLOTS_LEGACY = "slots_legacy"
+    BOOKINGS_READ = "bookings_read"
+    BOOKINGS_WRITE = "bookings_write"
+    EVENT_TYPES = "event_types"
+    SCHEDULES = "schedules"
+    OTHER_READ = "other_read"
+    OTHER_WRITE = "other_write"
+
+
+class Breaker(StrEnum):
+    """The endpoint classes that fail, and are judged, together."""
+
+    READS = "reads"
+    SLOTS = "slots"
+    WRITES = "writes"
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """One request, classified.
+
+    `is_write` tells whether the call may change anything upstream, `touches_slots` whether it may
+    change what is bookable, `reads_slots` whether its answer offers times.
+    """
+
+    route: Route
+    endpoint: str
+    breaker: Breaker
+    is_write: bool
+    touches_slots: bool
+    reads_slots: bool
+
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_RESOURCES: Final = {
+    "slots": "slots",
+    "bookings": "bookings",
+    "event-types": "event_types",
+    "schedules": "schedules",
+    "calendars": "calendars",
+    "selected-calendars": "calendars",
+    "destination-calendars": "calendars",
+}
+
+# Writes that leave every slot where it was (contract 5.1 and the last row of 6.1).
+_HARMLESS: Final = (
+    re.compile(r"/v2/(.+/)?webhooks(/[^/]+)?"),
+    re.compile(r"/v2/event-types/[^/]+/private-links(/[^/]+)?"),
+    re.compile(r"/v2/bookings/[^/]+/(mark-absent|mark-no-show)"),
+    re.compile(r"/v2/bookings/[^/]+/location"),
+    re.compile(r"/v2/api-keys/refresh"),
+    re.compile(r"/v2/auth/oauth2/.+"),
+    re.compile(r"/v2/oauth/[^/]+/refresh"),
+    re.compile(r"/v2/oauth-clients/[^/]+/users/[^/]+/force-refresh"),
+    re.compile(r"/v2/(.+/)?routing-forms/[^/]+/(calculate-slots|responses)"),
+    re.compile(r"/v2/(.+/)?(verified-resources|conferencing|workflows)(/.*)?"),
+)
+
+# GETs that write: OAuth callbacks and the like (contract 6.1). None may be cached, these touch slots.
+_WRITING_GETS: Final = re.compile(r"/v2/(.+/)?calendars/[^/]+/(connect|save)")
+
+_OFFERING_POSTS: Final = re.compile(r"/v2/(.+/)?routing-forms/[^/]+/(calculate-slots|responses)")
+
+
+def normalise(path: str) -> str:
+    """The path Cal.com routes by, after the rewrites its server does (contract 1).
+
+    Percent-escapes are resolved and empty segments dropped, so that no spelling of a path can
+    slip past a rule. Only for deciding: what is forwarded is what the client sent.
+    """
+    parts = [part for part in unquote(path).split("/") if part]
+    if parts[:2] == ["api", "v2"]:
+        parts = parts[1:]
+    if parts[:2] == ["v2", "ee"]:
+        parts = ["v2", *parts[2:]]
+    return ("/" + "/".join(parts)).replace("reccuring", "recurring")
+
+
+def classify(method: str, path: str) -> Classified:
+    """Classify a request; *path* without its query, as sent or normalised."""
+    clean = normalise(path)
+    parts = clean.split("/")
+    resource = parts[2] if len(parts) > 2 else ""
+    endpoint = _RESOURCES.get(resource, "other")
+    safe = method in SAFE_METHODS
+    writes_by_get = method == "GET" and _WRITING_GETS.fullmatch(clean) is not None
+    is_write = not safe or writes_by_get
+    if clean in ("/v2/slots", "/v2/slots/available") and safe:
+        route = Route.SLOTS if clean == "/v2/slots" else Route.SLOTS_LEGACY
+        return Classified(route, "slots", Breaker.SLOTS, False, False, method == "GET")
+    offers = _OFFERING_POSTS.fullmatch(clean) is not None
+    touches = writes_by_get or (not safe and not any(rule.fullmatch(clean) for rule in _HARMLESS))
+    return Classified(
+        route=_route(endpoint, is_write=is_write),
+        endpoint=endpoint,
+        breaker=Breaker.WRITES if is_write else Breaker.READS,
+        is_write=is_write,
+        touches_slots=touches,
+        reads_slots=offers,
+    )
+
+
+def _route(endpoint: str, *, is_write: bool) -> Route:
+    if endpoint == "bookings":
+        return Route.BOOKINGS_WRITE if is_write else Route.BOOKINGS_READ
+    if is_write:
+        return Route.OTHER_WRITE
+    if endpoint == "event_types":
+        return Route.EVENT_TYPES
+    if endpoint == "schedules":
+        return Route.SCHEDULES
+    return Route.OTHER_READ

@@ -1,0 +1,91 @@
+"""A slots query as a value: which ones may share an answer, and which ones Cal.com mixes up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import parse_qsl
+
+PARAMETERS: Final = frozenset(
+    {
+        "start",
+        "end",
+        "timeZone",
+        "duration",
+        "format",
+        "bookingUidToReschedule",
+        "eventTypeId",
+        "eventTypeSlug",
+        "username",
+        "teamSlug",
+        "organizationSlug",
+        "usernames",
+        "rrHostSubsetIds",
+    }
+)
+"""Every parameter `GET /v2/slots` knows (contract 4.1); any other is a 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A slots query.
+
+    `key` is equal for two queries only if Cal.com must answer both alike. `span` is equal whenever
+    Cal.com's own slot cache might hold one answer for both: it keys on the parsed input, in which
+    several selectors can name one event type, so only the bounds are certain to tell two apart.
+    """
+
+    key: str
+    span: str
+
+
+def parse(query_string: str, version: str) -> Query | None:
+    """Read a query; `None` when it is not one to keep: unknown or repeated parameters, no bounds.
+
+    Such a query still goes to Cal.com, whose refusal is the client's answer.
+    """
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, strict_parsing=bool(query_string))
+    except ValueError:
+        return None
+    values = dict(pairs)
+    if len(values) != len(pairs) or not values.keys() <= PARAMETERS:
+        return None
+    if not values.get("start") or not values.get("end"):
+        return None
+    if "format" in values:
+        values["format"] = values["format"].lower()
+    key = _digest([version, *(f"{name}={values[name]}" for name in sorted(values))])
+    return Query(key=key, span=span(values["start"], values["end"]))
+
+
+def loosely(query_string: str) -> Query:
+    """The span of a query that is not kept: the legacy call names its bounds differently (contract 4.2)."""
+    values = dict(parse_qsl(query_string, keep_blank_values=True))
+    start = values.get("start") or values.get("startTime") or ""
+    end = values.get("end") or values.get("endTime") or ""
+    return Query(key="", span=span(start, end))
+
+
+def span(start: str, end: str) -> str:
+    """A short name for the time range Cal.com will look at, whatever way it is written."""
+    return _digest([_instant(start, is_end=False), _instant(end, is_end=True)])
+
+
+def _instant(text: str, *, is_end: bool) -> str:
+    """The bound as Cal.com reads it: UTC unless a zone is given, a midnight end meaning the whole day."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    if is_end and (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0):
+        at += timedelta(hours=23, minutes=59, seconds=59)
+    return at.isoformat()
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,21 @@
+"""The `cal-api-version` header (contract 3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DEFAULT: Final = "2024-04-15"
+"""What Cal.com assumes when the header is missing or names a date it does not know."""
+
+SLOTS: Final = "2024-09-04"
+"""The version whose `GET /v2/slots` ignores its caller, which is why only that one is cached."""
+
+KNOWN: Final = frozenset({DEFAULT, "2024-06-11", "2024-06-14", "2024-08-13", SLOTS, "2026-02-25"})
+
+
+def effective(header: str | None) -> str:
+    """The version Cal.com will apply for *header*; `None` means the header was not sent.
+
+    The value is compared as sent: quoted dates are unknown dates (contract 3).
+    """
+    return header if header in KNOWN else DEFAULT

@@ -1,0 +1,263 @@
+"""The gateway as a raw ASGI application: what is ours, what is cached, what changes things, what passes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx2
+import orjson
+
+from calcom import ratelimit, versions
+from calcom.paths import Classified, Route, classify, normalise
+from calcom.slots import Query, loosely, parse
+from core.clock import Clock
+from core.tasks import spawn
+from proxy.cache.serve import Answer, SlotsCache
+from proxy.edge.access_log import AccessLog
+from proxy.edge.headers import as_text, forwarded, returned
+from proxy.edge.request import Receive, Request, Scope, Send
+from proxy.refusals import (
+    BadPath,
+    ClientGone,
+    NotServed,
+    OutcomeUnknown,
+    Overloaded,
+    Refused,
+    UpstreamTimeout,
+)
+from proxy.telemetry import GATEWAY, INVALID, Telemetry
+from proxy.upstream import Call, Upstream
+from proxy.writes import Writes
+
+_log = logging.getLogger(__name__)
+
+# A body up to this size is read before a call is asked for: leave to call must be used at once, and a client
+# may take its time. Bookings are far below; what is larger streams.
+_READ_AHEAD_BYTES: Final = 65_536
+
+_JSON: Final = (b"content-type", b"application/json; charset=utf-8")
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One process's gateway. `is_ready` says whether it can serve; `draining` is set when it is told to stop."""
+
+    slots: SlotsCache
+    upstream: Upstream
+    writes: Writes
+    telemetry: Telemetry
+    log: AccessLog
+    clock: Clock
+    is_ready: Callable[[], bool]
+    max_body: int
+    max_requests: int
+    draining: bool = field(default=False)
+    in_flight: int = field(default=0)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Never raises for what a client or Cal.com did."""
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        request = Request(scope, receive, send)
+        request.closing = self.draining
+        started = self.clock.monotonic()
+        kind = _kind(request)
+        route = kind.route.value if kind else (GATEWAY if request.path.startswith("/-/") else INVALID)
+        self.in_flight += 1
+        self.telemetry.began(route)
+        try:
+            await self._serve(request, kind)
+        except ClientGone:
+            request.outcome = "error"
+            request.facts["client"] = "gone"
+        except Refused as refusal:
+            await self._refuse(request, refusal)
+        finally:
+            self.in_flight -= 1
+            self._note(request, route, self.clock.monotonic() - started)
+
+    async def _serve(self, request: Request, kind: Classified | None) -> None:
+        if kind is None:
+            await self._own(request)
+            return
+        if any(part in (".", "..") for part in normalise(request.path).split("/")):
+            raise BadPath
+        if self.in_flight > self.max_requests:
+            raise Overloaded(retry_after=1.0)
+        if kind.reads_slots:
+            await self._offer(request, kind)
+        elif kind.is_write:
+            await self._write(request, kind)
+        else:
+            await self._pass(request, await self._call(request, kind))
+
+    async def _own(self, request: Request) -> None:
+        """The gateway's own paths, and everything that is nobody's."""
+        if request.path == "/-/healthz":
+            await request.answer(200, [_JSON], b'{"status":"ok"}')
+        elif request.path == "/-/readyz":
+            ready = self.is_ready() and not self.draining
+            word = "ready" if ready else ("draining" if self.draining else "not ready")
+            await request.answer(200 if ready else 503, [_JSON], orjson.dumps({"status": word}))
+        else:
+            raise NotServed(
+                f"Cannot {request.method} {request.path}: this gateway forwards /v2/* and /api/v2/*."
+            )
+
+    async def _offer(self, request: Request, kind: Classified) -> None:
+        """A read that offers times: cached when it is the kind whose answer is the same for every caller."""
+        headers = as_text(request.headers)
+        text = request.query.decode("latin-1")
+        query = None
+        if kind.route is Route.SLOTS and versions.effective(headers.get("cal-api-version")) == versions.SLOTS:
+            query = parse(text, versions.SLOTS)
+        if query is not None:
+            call = await self._call(request, kind, shared=True)
+            await self._reply(request, await self.slots.answer(query, call))
+            return
+        self.telemetry.looked_up("bypass")
+        call = await self._call(request, kind)
+        await self._pass(request, call, offered=loosely(text))
+
+    async def _reply(self, request: Request, answer: Answer) -> None:
+        request.outcome = answer.outcome
+        headers = [*answer.headers, (b"cache-status", answer.cache_status.encode())]
+        if answer.age is not None:
+            headers.append((b"age", str(int(answer.age)).encode()))
+            request.facts["age"] = round(answer.age, 1)
+        await request.answer(answer.status, headers, answer.body)
+
+    async def _call(self, request: Request, kind: Classified, *, shared: bool = False) -> Call:
+        """The call to Cal.com that *request* asks for, its body read as far as it is small."""
+        headers = forwarded(request.headers, request_id=request.id.encode(), shared=shared)
+        return Call(
+            method=request.method,
+            target=request.target,
+            headers=headers,
+            credential=ratelimit.credential(as_text(request.headers)),
+            kind=kind,
+            body=await self._body(request),
+        )
+
+    async def _body(self, request: Request) -> bytes | AsyncIterator[bytes]:
+        pieces = request.body(self.max_body)
+        read = bytearray()
+        async for piece in pieces:
+            read += piece
+            if len(read) > _READ_AHEAD_BYTES:
+                return _chain(bytes(read), pieces)
+        return bytes(read)
+
+    async def _write(self, request: Request, kind: Classified) -> None:
+        """A write: once it has left, neither a client that goes away nor a stop may interrupt it."""
+        call = await self._call(request, kind)
+        if isinstance(call.body, bytes):
+            await asyncio.shield(spawn(self._write_through(request, call), name="write"))
+        else:
+            # A body that is still coming dies with its client, and is then no complete request upstream.
+            await self._write_through(request, call)
+
+    async def _write_through(self, request: Request, call: Call) -> None:
+        if not call.kind.touches_slots:
+            await self._pass(request, call, watched=False)
+            return
+        async with self.writes.intent() as intent:
+            intent.sent = False
+            try:
+                response = await self.upstream.send(call)
+                intent.sent, intent.status = True, response.status_code
+                body = await response.aread()
+            except UpstreamTimeout as refusal:
+                intent.sent = True
+                raise OutcomeUnknown from refusal
+            except httpx2.TransportError as error:
+                raise OutcomeUnknown from error
+            except asyncio.CancelledError:
+                intent.sent = True
+                raise
+            finally:
+                if intent.sent and intent.status:
+                    await response.aclose()
+        # Only now: when the client reads its answer, no process serves the old availability any more.
+        request.facts["upstream_status"] = response.status_code
+        headers = returned(response.headers.raw, framed=False)
+        await request.answer(
+            response.status_code, [*headers, (b"cache-status", b"calgate; fwd=method")], body
+        )
+
+    async def _pass(
+        self, request: Request, call: Call, *, offered: Query | None = None, watched: bool = True
+    ) -> None:
+        """Stream Cal.com's answer through; a client that goes away ends the read."""
+        passing = self._stream(request, call, offered)
+        if not watched or not isinstance(call.body, bytes):
+            await passing
+            return
+        stream = spawn(passing, name="pass")
+        gone = spawn(request.gone(), name="client.gone")
+        try:
+            await asyncio.wait([stream, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not stream.done():
+                stream.cancel()
+                await asyncio.wait([stream])
+                raise ClientGone
+            await stream
+        finally:
+            for task in (gone, stream):
+                task.cancel()
+
+    async def _stream(self, request: Request, call: Call, offered: Query | None) -> None:
+        if offered is None:
+            response = await self.upstream.send(call)
+        else:
+            response = await self.slots.pass_through(offered, call)
+        try:
+            headers = returned(response.headers.raw, framed=True)
+            detail = b"calgate; fwd=method" if call.kind.is_write else b"calgate; fwd=bypass"
+            await request.start(response.status_code, [*headers, (b"cache-status", detail)])
+            async for piece in response.aiter_raw():
+                await request.write(piece, more=True)
+            await request.write(b"", more=False)
+        except httpx2.TransportError as error:
+            raise UpstreamTimeout from error
+        finally:
+            await response.aclose()
+
+    async def _refuse(self, request: Request, refusal: Refused) -> None:
+        if request.answered:
+            # The status line is out: all that is left is to break off, so that nobody takes half for whole.
+            request.outcome = "error"
+            raise ConnectionAbortedError(refusal.reason)
+        await request.refuse(refusal, self.clock.now())
+
+    def _note(self, request: Request, route: str, seconds: float) -> None:
+        self.telemetry.ended(route, request.status, request.outcome, seconds)
+        if route != GATEWAY:
+            self.log.write(
+                now=self.clock.now(),
+                request_id=request.id,
+                method=request.method,
+                path=request.path,
+                route=route,
+                status=request.status,
+                outcome=request.outcome,
+                seconds=seconds,
+                extra=request.facts,
+            )
+
+
+def _kind(request: Request) -> Classified | None:
+    """What a forwarded request is about; `None` for what is not forwarded."""
+    if request.path.startswith(("/v2/", "/api/v2/")):
+        return classify(request.method, request.path)
+    return None
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece

@@ -1,0 +1,1 @@
+"""The slots cache: generations, fenced fills, hold-off after writes, coalescing."""

@@ -1,0 +1,45 @@
+"""A Redis that restarted may have lost the last increments: nothing from before may be served from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from proxy.cache.keys import Keys
+from proxy.scripts import lua
+
+
+def guard(redis: Redis, keys: Keys, hold_off: float) -> None:
+    """Have every new connection of *redis* compare the server's run id before it is used.
+
+    Whatever made the server forget also broke every connection to it, so no command of ours can reach
+    the new one ahead of this check. Servers without a run id (imitations) go unchecked.
+    """
+    script = lua(__package__, "epoch")
+    names = [keys.epoch, keys.generation, keys.hold, keys.doubt, keys.writes, keys.jobs]
+
+    async def check(connection: Any) -> None:
+        await connection.on_connect()
+        run_id = _run_id(await _ask(connection, "INFO", "server"))
+        if run_id:
+            await _ask(connection, "EVAL", script, len(names), *names, run_id, round(hold_off * 1000))
+
+    redis.connection_pool.connection_kwargs["redis_connect_func"] = check
+
+
+async def _ask(connection: Any, *command: str | int | bytes) -> Any:
+    await connection.send_command(*command)
+    reply = await connection.read_response()
+    if isinstance(reply, ResponseError):
+        raise RedisError(str(reply))
+    return reply
+
+
+def _run_id(info: object) -> bytes:
+    text = info if isinstance(info, bytes) else str(info).encode()
+    for line in text.splitlines():
+        if line.startswith(b"run_id:"):
+            return line.removeprefix(b"run_id:").strip()
+    return b""

@@ -1,0 +1,89 @@
+"""Names of everything the gateway keeps in Redis, in one hash slot per account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one account.
+
+    The braces are a hash tag: on a cluster all keys of an account live on one node, so that one
+    script may touch them together.
+    """
+
+    account: str
+
+    def _key(self, name: str) -> str:
+        return f"{{cg:{self.account}}}:{name}"
+
+    @property
+    def generation(self) -> str:
+        """Counter. An entry of an older generation may never be served again."""
+        return self._key("gen")
+
+    @property
+    def hold(self) -> str:
+        """Milliseconds, Redis time: until then Cal.com's own slot cache may answer with the past."""
+        return self._key("hold")
+
+    @property
+    def doubt(self) -> str:
+        """Milliseconds, Redis time: until then a write of unknown outcome may still land."""
+        return self._key("doubt")
+
+    @property
+    def writes(self) -> str:
+        """Sorted set: writes on their way, by the millisecond their lease runs out."""
+        return self._key("writes")
+
+    def entry(self, digest: str) -> str:
+        """Hash: one cached answer."""
+        return self._key(f"e:{digest}")
+
+    def fetches(self, span: str) -> str:
+        """Hash: fetches of one span that Cal.com's slot cache may still remember."""
+        return self._key(f"f:{span}")
+
+    @property
+    def index(self) -> str:
+        """Sorted set: entry keys by generation; its size is the number of entries."""
+        return self._key("index")
+
+    @property
+    def expiry(self) -> str:
+        """Sorted set: entry keys by the millisecond they expire."""
+        return self._key("expiry")
+
+    @property
+    def epoch(self) -> str:
+        """The run id of the Redis server the generations were written to."""
+        return self._key("epoch")
+
+    @property
+    def jobs(self) -> str:
+        """Stream of jobs."""
+        return self._key("jobs")
+
+    @property
+    def credentials(self) -> str:
+        """Hash: credential digest to the alias that metrics show."""
+        return self._key("creds")
+
+    def permits(self, bucket: str) -> str:
+        """Sorted set: calls of one credential by the millisecond they were allowed."""
+        return self._key(f"b:{bucket}")
+
+    def peaks(self, bucket: str) -> str:
+        """Hash: ten-second bucket to the highest window use seen in it."""
+        return self._key(f"bp:{bucket}")
+
+    def blocked(self, bucket: str) -> str:
+        """Milliseconds, Redis time: until then Cal.com blocks the credential."""
+        return self._key(f"blocked:{bucket}")
+
+    @property
+    def breaker(self) -> str:
+        """Hash: endpoint class to the last state a process saw, as JSON."""
+        return self._key("breaker")

@@ -1,0 +1,163 @@
+"""The cache in Redis: one script call for each thing that must not be seen half done."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+from redis.asyncio import Redis
+
+from proxy.cache.entry import Entry
+from proxy.cache.keys import Keys
+from proxy.scripts import lua
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the upstream may answer with the past; all in seconds.
+
+    `hold_off` is the life of Cal.com's own slot cache plus a margin (contract 4.1). `lease` is how
+    long a write or a fetch counts as running after its process was last heard of; `doubt` how long a
+    write of unknown outcome may still land.
+    """
+
+    hold_off: float = 2.3
+    lease: float = 10.0
+    doubt: float = 60.0
+    doubt_ttl: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The state of the account and of one entry at one instant of Redis' clock."""
+
+    now: float
+    generation: int
+    entry: Entry | None
+    outdated: bool
+    """There is an entry, but it may not be served: expired, or older than a write."""
+
+
+class Store:
+    """Cached answers, generations and write intents of one account.
+
+    Every method is one round trip. Redis' own errors pass through: to whoever serves, a cache out of
+    reach is a miss, but a write whose resolution did not arrive must be tried again.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys, timing: Timing) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._timing = timing
+        self._lookup = redis.register_script(lua(__package__, "lookup"))
+        self._fill_begin = redis.register_script(lua(__package__, "fill_begin"))
+        self._fill_end = redis.register_script(lua(__package__, "fill_end"))
+        self._write_lease = redis.register_script(lua(__package__, "write_lease"))
+        self._write_end = redis.register_script(lua(__package__, "write_end"))
+
+    @property
+    def timing(self) -> Timing:
+        return self._timing
+
+    async def lookup(self, digest: str) -> Looked:
+        """The entry, if it may be served now. Also turns writes of dead processes into bumps."""
+        k = self._keys
+        reply = await _run(
+            self._lookup,
+            [k.generation, k.hold, k.doubt, k.writes, k.jobs, k.entry(digest)],
+            [_ms(self._timing.hold_off), _ms(self._timing.doubt)],
+        )
+        now, generation = reply[0] / 1000, int(reply[1])
+        if len(reply) == 2:
+            return Looked(now, generation, None, outdated=False)
+        _, _, valid, body, headers, stored, fresh = reply
+        if not valid:
+            return Looked(now, generation, None, outdated=True)
+        kept = tuple((name, value) for name, value in orjson.loads(headers))
+        return Looked(now, generation, Entry(body, kept, stored / 1000, fresh / 1000), outdated=False)
+
+    async def fill_begin(self, span: str, token: str, waited_for: int) -> tuple[int, float]:
+        """Announce a fetch of *span*: the generation it is good for, and seconds to wait first.
+
+        Announced only when the wait is zero. *waited_for* is the generation an earlier call returned
+        and whose wait has passed; 0 at first.
+        """
+        k = self._keys
+        good_for, wait = await _run(
+            self._fill_begin,
+            [k.generation, k.hold, k.fetches(span)],
+            [token, _ms(self._timing.lease + self._timing.hold_off), waited_for],
+        )
+        return int(good_for), wait / 1000
+
+    async def fill_renew(self, digest: str, span: str, token: str, generation: int) -> None:
+        """Keep a running fetch announced; to be called more often than the lease runs out."""
+        await self._finish(digest, span, token, generation, self._timing.lease + self._timing.hold_off, None)
+
+    async def fill_end(
+        self, digest: str, span: str, token: str, generation: int, entry: Entry | None
+    ) -> float:
+        """Finish a fetch; store *entry* if nothing was written since. Seconds it is fresh, 0 if not kept.
+
+        Only the difference of the entry's two times counts: what is stored is dated by Redis.
+        """
+        return await self._finish(digest, span, token, generation, self._timing.hold_off, entry)
+
+    async def _finish(
+        self, digest: str, span: str, token: str, generation: int, remembered: float, entry: Entry | None
+    ) -> float:
+        k = self._keys
+        fresh = entry.fresh_until - entry.stored if entry else 0.0
+        stored, fresh_ms = await _run(
+            self._fill_end,
+            [k.generation, k.doubt, k.fetches(span), k.entry(digest), k.index, k.expiry],
+            [
+                token,
+                generation,
+                _ms(remembered),
+                _ms(fresh),
+                entry.body if entry else b"",
+                orjson.dumps(entry.headers) if entry else b"",
+                _ms(self._timing.doubt_ttl),
+            ],
+        )
+        return fresh_ms / 1000 if stored else 0.0
+
+    async def write_begin(self) -> str:
+        """Record the intent to write before the write leaves; returns its id."""
+        write = uuid.uuid4().hex
+        await _run(self._write_lease, [self._keys.writes], [write, _ms(self._timing.lease), "begin"])
+        return write
+
+    async def write_renew(self, write: str) -> None:
+        """Keep the intent alive while its process is; more often than the lease runs out."""
+        await _run(self._write_lease, [self._keys.writes], [write, _ms(self._timing.lease), "renew"])
+
+    async def write_end(self, write: str, *, known: bool) -> int:
+        """Make every answer stored or fetched so far unservable; returns the new generation.
+
+        With an outcome that is not *known* nothing is kept for long until the doubt has passed.
+        """
+        k = self._keys
+        doubt = 0.0 if known else self._timing.doubt
+        reply = await _run(
+            self._write_end,
+            [k.generation, k.hold, k.doubt, k.writes, k.jobs],
+            [write, _ms(self._timing.hold_off), _ms(doubt)],
+        )
+        return int(reply)
+
+    async def write_refused(self, write: str) -> None:
+        """Forget an intent whose write provably changed nothing."""
+        await cast(Any, self._redis).zrem(self._keys.writes, write)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+async def _run(script: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
+    return await script(keys=keys, args=args)

@@ -1,0 +1,1 @@
+"""The HTTP edge: framing, limits, headers, our own answers, the access log."""

@@ -1,0 +1,1 @@
+"""Who may call Cal.com, and when: the sliding log shared by all processes."""

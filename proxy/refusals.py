@@ -1,0 +1,122 @@
+"""What the gateway says no with: typed inside, one mapping to Cal.com's envelope at the edge."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+
+class Refused(Exception):
+    """The gateway could not answer."""
+
+    status: ClassVar[int] = 503
+    code: ClassVar[str | None] = None
+    reason: ClassVar[str] = "refused"
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(message or self.__doc__)
+        self.retry_after = retry_after
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Headers that say when to come back, rounded up so that coming back then succeeds."""
+        if self.retry_after is None:
+            return []
+        return [(b"retry-after", str(max(1, math.ceil(self.retry_after))).encode())]
+
+
+class BudgetSpent(Refused):
+    """The calls Cal.com allows this credential are spent."""
+
+    status = 429
+    code = "ThrottlerException"
+    reason = "budget"
+
+    def __init__(self, *, limit: int, retry_after: float, blocked: bool) -> None:
+        seconds = max(1, math.ceil(retry_after))
+        why = "Cal.com blocks this credential" if blocked else f"All {limit} calls a minute are spent"
+        super().__init__(f"Calgate - {why}. Please try again in {seconds} seconds.", retry_after=retry_after)
+        self.limit = limit
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """With the triple Cal.com itself sends, which its clients read (contract 2)."""
+        assert self.retry_after is not None
+        return [
+            *super().headers(),
+            (b"x-ratelimit-limit-default", str(self.limit).encode()),
+            (b"x-ratelimit-remaining-default", b"0"),
+            (b"x-ratelimit-reset-default", str(max(1, math.ceil(self.retry_after))).encode()),
+        ]
+
+
+class CircuitOpen(Refused):
+    """Calgate - Cal.com keeps failing, so it is not called at the moment."""
+
+    reason = "breaker"
+
+
+class StoreUnavailable(Refused):
+    """Calgate - its Redis cannot be reached, and without it no call may leave safely."""
+
+    reason = "store"
+
+
+class Settling(Refused):
+    """Calgate - availability is being settled after a booking. Please try again."""
+
+    reason = "settling"
+
+
+class UpstreamTimeout(Refused):
+    """Calgate - Cal.com did not answer in time."""
+
+    status = 504
+    reason = "timeout"
+
+
+class UpstreamUnreachable(Refused):
+    """Calgate - Cal.com could not be reached."""
+
+    status = 502
+    reason = "unreachable"
+
+
+class OutcomeUnknown(Refused):
+    """Calgate - Cal.com did not answer, and the change may or may not have been made. Look before repeating it."""
+
+    status = 504
+    reason = "unknown_outcome"
+
+
+class BodyTooLarge(Refused):
+    """The request body is larger than this gateway forwards."""
+
+    status = 413
+    reason = "body_too_large"
+
+
+class BadPath(Refused):
+    """A path must not contain dot segments."""
+
+    status = 400
+    reason = "bad_path"
+
+
+class NotServed(Refused):
+    """No such path."""
+
+    status = 404
+    reason = "not_served"
+
+
+class Overloaded(Refused):
+    """Calgate - this process has all the requests it can hold."""
+
+    reason = "overload"
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its answer was complete."""

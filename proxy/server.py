@@ -1,0 +1,200 @@
+"""One gateway process: wiring, readiness, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Final, cast
+
+import uvicorn
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from core.clock import Clock, SystemClock
+from core.redis import connect
+from core.settings import Settings
+from core.tasks import spawn
+from exporters.slots import WorkerSlot
+from proxy import upstream
+from proxy.app import Gateway
+from proxy.breaker_board import BreakerBoard
+from proxy.cache import epoch
+from proxy.cache.keys import Keys
+from proxy.cache.serve import SlotsCache
+from proxy.cache.store import Store, Timing
+from proxy.edge.access_log import AccessLog
+from proxy.edge.protocol import BoundedProtocol, Bounds, bounded
+from proxy.governor.limiter import Limiter, Limits
+from proxy.telemetry import Telemetry
+from proxy.writes import Writes
+
+_log = logging.getLogger(__name__)
+
+_BEAT_SECONDS: Final = 1.0
+
+# A client may have sent a request on an idle connection before it learns that we are going. Idle connections
+# get this long to say something, and are told to close in the answer; a request in the kernel's buffer of a
+# closed connection would be lost.
+_LINGER_SECONDS: Final = 1.0
+
+
+async def run_process(settings: Settings, sock: socket.socket, slot: int) -> None:
+    """Serve on *sock* until cancelled, then drain: new connections go to the other processes, requests
+    under way are answered. Raises SlotError when another live process counts in *slot*.
+    """
+    with WorkerSlot.open(settings.metrics_dir, slot, "proxy") as counters:
+        async with _gateway(settings, counters) as (gateway, ready):
+            bounds = Bounds(
+                head_bytes=settings.max_head_bytes,
+                head_seconds=settings.client_head_timeout_seconds,
+                connections=settings.max_connections,
+                telemetry=gateway.telemetry,
+            )
+            server = _Server(_config(gateway, bounds, settings), gateway)
+            serving = spawn(server.serve(sockets=[sock]), name="serve")
+            beating = spawn(_beat(counters, ready, gateway.telemetry, gateway.clock), name="beat")
+            _log.info("proxy.started", extra={"slot": slot})
+            try:
+                await asyncio.shield(serving)
+            except asyncio.CancelledError:
+                gateway.draining = True
+                server.should_exit = True
+                await serving
+                _log.info("proxy.drained", extra={"slot": slot})
+            finally:
+                beating.cancel()
+                serving.cancel()
+
+
+class Readiness:
+    """Whether Redis answered lately; without it this process can only refuse."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self.is_ready = False
+
+    def __call__(self) -> bool:
+        return self.is_ready
+
+    async def look(self) -> None:
+        try:
+            await cast(Any, self._redis.ping())
+        except (RedisError, OSError):
+            if self.is_ready:
+                _log.error("redis.lost")
+            self.is_ready = False
+        else:
+            if not self.is_ready:
+                _log.info("redis.reached")
+            self.is_ready = True
+
+
+@contextlib.asynccontextmanager
+async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple[Gateway, Readiness]]:
+    clock = SystemClock()
+    keys = Keys(settings.account)
+    timing = Timing(
+        hold_off=settings.upstream_slots_cache_seconds + settings.upstream_slots_cache_margin_seconds
+    )
+    telemetry = Telemetry(counters)
+    redis = connect(settings.redis_url, client_name="calgate-proxy")
+    epoch.guard(redis, keys, timing.hold_off)
+    http = upstream.client(settings)
+    try:
+        limits = Limits(
+            api_key=settings.rate_limit,
+            window=settings.rate_window_seconds,
+            guard=settings.rate_guard_seconds,
+            pace=settings.rate_pace_per_second,
+        )
+        breakers = BreakerBoard(
+            redis,
+            keys,
+            telemetry,
+            clock,
+            failures=settings.breaker_failures,
+            open_seconds=settings.breaker_open_seconds,
+        )
+        limiter = Limiter(redis, keys, limits, clock)
+        calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
+        store = Store(redis, keys, timing)
+        writes = Writes(store, telemetry, clock)
+        slots = SlotsCache(store, calls, writes, telemetry, clock, ttl=settings.slots_ttl_seconds)
+        ready = Readiness(redis)
+        await ready.look()
+        yield (
+            Gateway(
+                slots=slots,
+                upstream=calls,
+                writes=writes,
+                telemetry=telemetry,
+                log=AccessLog(),
+                clock=clock,
+                is_ready=ready,
+                max_body=settings.max_body_bytes,
+                max_requests=settings.max_connections,
+            ),
+            ready,
+        )
+    finally:
+        await http.aclose()
+        await redis.aclose()
+
+
+async def _beat(counters: WorkerSlot, ready: Readiness, telemetry: Telemetry, clock: Clock) -> None:
+    """Keep the lease, the readiness and the measure of how late this loop runs."""
+    while True:
+        counters.beat(clock.now())
+        due = clock.monotonic() + _BEAT_SECONDS
+        await clock.sleep(_BEAT_SECONDS)
+        telemetry.lagged(max(0.0, clock.monotonic() - due))
+        await ready.look()
+
+
+def _config(gateway: Gateway, bounds: Bounds, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast(Any, gateway),
+        http=bounded(bounds),
+        ws="none",
+        lifespan="off",
+        # Logging is set up already, and the access log is ours.
+        log_config=None,
+        access_log=False,
+        # Cal.com's own Date and Server pass through; ours would double them.
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=max(1, round(settings.keepalive_seconds)),
+        timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, stopped by us instead of by signals, and without losing what idle clients just sent."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+        super().__init__(config)
+        self._gateway = gateway
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await self._linger()
+        await super().shutdown(sockets)
+
+    async def _linger(self) -> None:
+        clock = self._gateway.clock
+        until = clock.monotonic() + _LINGER_SECONDS
+        while self.server_state.connections and clock.monotonic() < until:
+            await clock.sleep(0.05)
+        # What arrived meanwhile was begun; what is idle now can go.
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, BoundedProtocol) and connection.is_idle():
+                connection.transport.close()

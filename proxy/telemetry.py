@@ -1,0 +1,155 @@
+"""The numbers a gateway process counts, bound once: a request must not pay for looking a label up."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from calcom.paths import Breaker, Route
+from exporters.catalogue import (
+    CODE_CLASSES,
+    CREDENTIALS,
+    FILL_OUTCOMES,
+    LOOKUP_RESULTS,
+    OUTCOMES,
+    ROUTES,
+    UPSTREAM_ENDPOINTS,
+    UPSTREAM_OUTCOMES,
+)
+from exporters.slots import Histogram, WorkerSlot
+from proxy.breaker import State
+
+GATEWAY = "gateway"
+INVALID = "invalid"
+_CACHED_ROUTES = (Route.SLOTS.value, Route.SLOTS_LEGACY.value)
+
+
+class Telemetry:
+    """Everything one gateway process counts. Methods are named after what happened."""
+
+    def __init__(self, slot: WorkerSlot) -> None:
+        counter, histogram = slot.counter, slot.histogram
+        self._requests = {
+            pair: counter("calgate_http_requests_total", route=pair[0], code_class=pair[1])
+            for pair in product(ROUTES, CODE_CLASSES)
+        }
+        self._durations = {
+            (route, outcome): histogram("calgate_http_request_duration_seconds", route=route, outcome=outcome)
+            for route, outcome in product(ROUTES, OUTCOMES)
+            if _can_happen(route, outcome)
+        }
+        self._in_flight = {
+            route: slot.gauge("calgate_http_requests_in_flight", route=route) for route in ROUTES
+        }
+        self._lookups = {
+            result: counter("calgate_cache_lookups_total", scope="slots", result=result)
+            for result in LOOKUP_RESULTS
+        }
+        self._coalesced = {
+            outcome: counter("calgate_cache_coalesced_requests_total", scope="slots", outcome=outcome)
+            for outcome in ("shared", "timed_out", "leader_failed")
+        }
+        self._fills = {
+            outcome: counter("calgate_cache_fills_total", scope="slots", reason="miss", outcome=outcome)
+            for outcome in FILL_OUTCOMES
+        }
+        self._fill_duration = histogram("calgate_cache_fill_duration_seconds", scope="slots")
+        self._age = histogram("calgate_freshness_served_age_seconds", scope="slots", result="hit")
+        self._invalidations = {
+            outcome: counter("calgate_cache_invalidations_total", trigger="write", outcome=outcome)
+            for outcome in ("applied", "failed")
+        }
+        self._jobs_enqueued = counter("calgate_jobs_enqueued_total", queue="jobs")
+        self._upstream = {
+            pair: counter(
+                "calgate_upstream_requests_total", endpoint=pair[0], purpose="user", code_class=pair[1]
+            )
+            for pair in product(UPSTREAM_ENDPOINTS, CODE_CLASSES)
+        }
+        self._upstream_durations = {
+            pair: histogram("calgate_upstream_request_duration_seconds", endpoint=pair[0], outcome=pair[1])
+            for pair in product(UPSTREAM_ENDPOINTS, UPSTREAM_OUTCOMES)
+        }
+        self._rate_limited = {
+            endpoint: counter("calgate_upstream_rate_limited_total", endpoint=endpoint)
+            for endpoint in UPSTREAM_ENDPOINTS
+        }
+        self._denied = {
+            alias: counter("calgate_budget_denied_total", credential=alias, purpose="user")
+            for alias in CREDENTIALS
+        }
+        self._budget_wait = histogram("calgate_budget_wait_duration_seconds", purpose="user")
+        self._transitions = {
+            pair: counter("calgate_breaker_transitions_total", endpoint=pair[0].value, to_state=pair[1].value)
+            for pair in product(Breaker, State)
+        }
+        self._rejected = {
+            endpoint: counter("calgate_breaker_rejected_total", endpoint=endpoint.value)
+            for endpoint in Breaker
+        }
+        self._loop_lag: Histogram = histogram("calgate_worker_event_loop_lag_seconds")
+
+    def began(self, route: str) -> None:
+        self._in_flight[route].add(1)
+
+    def ended(self, route: str, status: int, outcome: str, seconds: float) -> None:
+        """A request is over; *status* 0 means the client went away before it had one."""
+        self._in_flight[route].add(-1)
+        self.answered(route, status, outcome, seconds)
+
+    def answered(self, route: str, status: int, outcome: str, seconds: float) -> None:
+        self._requests[route, _code_class(status)].inc()
+        if not _can_happen(route, outcome):
+            outcome = "error" if outcome == "error" else "refused"
+        self._durations[route, outcome].observe(seconds)
+
+    def looked_up(self, result: str) -> None:
+        self._lookups[result].inc()
+
+    def served_from_cache(self, age: float) -> None:
+        self._lookups["hit"].inc()
+        self._age.observe(age)
+
+    def coalesced(self, outcome: str) -> None:
+        self._coalesced[outcome].inc()
+
+    def filled(self, outcome: str, seconds: float) -> None:
+        self._fills[outcome].inc()
+        self._fill_duration.observe(seconds)
+
+    def invalidated(self, *, applied: bool) -> None:
+        self._invalidations["applied" if applied else "failed"].inc()
+        if applied:
+            self._jobs_enqueued.inc()
+
+    def called(self, endpoint: str, status: int, outcome: str, seconds: float) -> None:
+        self._upstream[endpoint, _code_class(status)].inc()
+        self._upstream_durations[endpoint, outcome].observe(seconds)
+        if status == 429:
+            self._rate_limited[endpoint].inc()
+
+    def waited_for_budget(self, seconds: float) -> None:
+        self._budget_wait.observe(seconds)
+
+    def denied(self, alias: str) -> None:
+        self._denied[alias].inc()
+
+    def breaker_moved(self, endpoint: Breaker, state: State) -> None:
+        self._transitions[endpoint, state].inc()
+
+    def rejected(self, endpoint: Breaker) -> None:
+        self._rejected[endpoint].inc()
+
+    def lagged(self, seconds: float) -> None:
+        self._loop_lag.observe(seconds)
+
+
+def _code_class(status: int) -> str:
+    return f"{status // 100}xx" if 100 <= status < 600 else "none"
+
+
+def _can_happen(route: str, outcome: str) -> bool:
+    """Only availability is cached, so only it can hit, miss or share; nonsense is only ever refused."""
+    if route in _CACHED_ROUTES:
+        return True
+    allowed = ("refused", "error") if route == INVALID else ("pass", "refused", "error")
+    return outcome in allowed

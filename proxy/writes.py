@@ -1,0 +1,119 @@
+"""The write path: intent before the call, the cache emptied before the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.exceptions import RedisError
+
+from core.clock import Clock
+from core.tasks import spawn
+from proxy.cache.store import Store
+from proxy.refusals import StoreUnavailable
+from proxy.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
+
+# A refusal before the request was looked at proves that nothing was written (contract 5.4); any other answer
+# does not, not even an error.
+_REFUSED_BEFORE = frozenset({401, 403, 429})
+
+# The upstream, or the edge before it, gave up waiting; the write itself may still land.
+_STILL_RUNNING = frozenset({408, 499, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526})
+
+_RETRY_SECONDS = 0.2
+
+
+class Intent:
+    """One write on its way. `status` is what came back, 0 while nothing did; `sent` whether it may have left."""
+
+    def __init__(self, write: str) -> None:
+        self.write = write
+        self.status = 0
+        self.sent = True
+
+    @property
+    def changed_nothing(self) -> bool:
+        return not self.sent or self.status in _REFUSED_BEFORE
+
+    @property
+    def outcome_known(self) -> bool:
+        return self.status != 0 and self.status not in _STILL_RUNNING
+
+
+class Writes:
+    """Keeps the promise that an acknowledged booking is gone from every process's answers."""
+
+    def __init__(self, store: Store, telemetry: Telemetry, clock: Clock) -> None:
+        self._store = store
+        self._telemetry = telemetry
+        self._clock = clock
+        self._unresolved: set[str] = set()
+
+    @property
+    def is_settled(self) -> bool:
+        """False while a write is over and Redis has not heard of it: nothing cached may be trusted then."""
+        return not self._unresolved
+
+    @asynccontextmanager
+    async def intent(self) -> AsyncIterator[Intent]:
+        """Announce a write for as long as the body runs; resolve it before the body's result goes on.
+
+        Raises StoreUnavailable if the intent could not be recorded: then nothing may leave. Leaving the
+        body by an exception with `sent` still true leaves the outcome in doubt, which counts as written.
+        """
+        try:
+            write = await self._store.write_begin()
+        except RedisError as error:
+            raise StoreUnavailable(retry_after=1.0) from error
+        intent = Intent(write)
+        renewal = spawn(self._renew(write), name="write.renew")
+        try:
+            yield intent
+        finally:
+            renewal.cancel()
+            # Its own task: a client that goes away now must not leave a booking unannounced.
+            await asyncio.shield(spawn(self._resolve(intent), name="write.resolve"))
+
+    async def _renew(self, write: str) -> None:
+        while True:
+            await self._clock.sleep(self._store.timing.lease / 4)
+            try:
+                await self._store.write_renew(write)
+            except RedisError:
+                _log.warning("write.not_renewed")
+
+    async def _resolve(self, intent: Intent) -> None:
+        """Tell Redis, however often it takes.
+
+        The client's answer is held back meanwhile, but not for ever: once the intent's lease has run out,
+        the next look at the cache finds it and takes the write for landed, so the answer may go.
+        """
+        self._unresolved.add(intent.write)
+        lease_over = self._clock.monotonic() + self._store.timing.lease
+        while not await self._try_to_resolve(intent):
+            if self._clock.monotonic() >= lease_over:
+                spawn(self._resolve_later(intent), name="write.resolve_later")
+                return
+            await self._clock.sleep(_RETRY_SECONDS)
+
+    async def _resolve_later(self, intent: Intent) -> None:
+        while not await self._try_to_resolve(intent):
+            await self._clock.sleep(_RETRY_SECONDS)
+
+    async def _try_to_resolve(self, intent: Intent) -> bool:
+        try:
+            if intent.changed_nothing:
+                await self._store.write_refused(intent.write)
+            else:
+                await self._store.write_end(intent.write, known=intent.outcome_known)
+                self._telemetry.invalidated(applied=True)
+        except RedisError as error:
+            self._telemetry.invalidated(applied=False)
+            _log.error("write.unresolved", extra={"problem": type(error).__name__})
+            return False
+        self._unresolved.discard(intent.write)
+        return True
