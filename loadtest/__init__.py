@@ -1,1 +1,1 @@
-"""Traffic, scenarios and benches."""
+"""Load on purpose: a lean client, the report's traffic, and generated queries."""
