@@ -1,0 +1,35 @@
+from redis.asyncio import Redis
+
+from exporters.collectors import cache
+from exporters.collectors.cache import CacheFacts
+from exporters.collectors.store import StoreKeys, store_time_ms
+
+KEYS = StoreKeys("cache-test")
+
+
+async def test_an_empty_store_holds_no_keys(redis: Redis) -> None:
+    assert await cache.read(redis, KEYS) == CacheFacts(0)
+
+
+async def test_expired_entries_do_not_count(redis: Redis) -> None:
+    now = await store_time_ms(redis)
+    await redis.zadd(KEYS.index, {"a": 0, "b": 0, "c": 0})
+    await redis.zadd(KEYS.expiry, {"a": now + 60_000, "b": now + 60_000, "c": now - 1})
+    assert await cache.read(redis, KEYS) == CacheFacts(2)
+
+
+async def test_an_invalidation_empties_the_cache_at_once(redis: Redis) -> None:
+    now = await store_time_ms(redis)
+    await redis.zadd(KEYS.index, {"a": 4, "b": 4})
+    await redis.zadd(KEYS.expiry, {"a": now + 60_000, "b": now + 60_000})
+    await redis.set(KEYS.generation, 4)
+    assert (await cache.read(redis, KEYS)).keys == 2
+    await redis.incr(KEYS.generation)
+    assert (await cache.read(redis, KEYS)).keys == 0
+
+
+def test_the_facts_are_one_series() -> None:
+    (family,) = cache.families(CacheFacts(17))
+    assert [(s.name, s.labels, s.value) for s in family.samples] == [
+        ("calgate_cache_keys", {"scope": "slots"}, 17)
+    ]

@@ -1,0 +1,26 @@
+from redis.asyncio import Redis
+
+from exporters.collectors.store import StoreKeys, store_time_ms
+from proxy.cache.keys import Keys
+
+
+def test_the_reader_uses_the_names_the_gateway_writes() -> None:
+    reader, writer = StoreKeys("acme"), Keys("acme")
+    assert (reader.generation, reader.index, reader.expiry) == (
+        writer.generation,
+        writer.index,
+        writer.expiry,
+    )
+    assert (reader.jobs, reader.credentials, reader.breaker) == (
+        writer.jobs,
+        writer.credentials,
+        writer.breaker,
+    )
+    assert reader.permits("x") == writer.permits("x")
+    assert reader.peaks("x") == writer.peaks("x")
+    assert reader.blocked("x") == writer.blocked("x")
+
+
+async def test_the_time_is_the_stores_own_in_milliseconds(redis: Redis) -> None:
+    first = await store_time_ms(redis)
+    assert 1_600_000_000_000 < first <= await store_time_ms(redis)
