@@ -63,22 +63,19 @@ def connect(
             supported_errors=(RedisConnectionError,),
         ),
         # Each of these would cost a round trip whenever a connection opens, and tells us nothing.
-        lib_name=None,
-        lib_version=None,
+        driver_info=None,
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
     return client
 
 
-async def capabilities(client: Redis, *, is_real: bool = True) -> Capabilities:
-    """Ask the server what it is and what it can do. Raises RedisError when it cannot be reached.
-
-    `is_real` cannot be asked (an imitation says it is Redis): the one who started the server knows.
-    """
-    info = await client.info("server")
-    engine, version = ("valkey", info["valkey_version"]) if "valkey_version" in info else (
-        "redis", info.get("redis_version", "0")
-    )  # fmt: skip
+async def capabilities(client: Redis) -> Capabilities:
+    """Ask the server what it is and what it can do. Raises RedisError when it cannot be reached."""
+    try:
+        info: dict[str, object] = await client.info("server")
+    except ResponseError as error:
+        # Told apart from an ACL's refusal: only the imitation has never heard of INFO.
+        info = {} if "unknown command" in str(error).lower() else {"redis_version": "0"}
     connection = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     try:
         await connection.connect()
@@ -86,10 +83,11 @@ async def capabilities(client: Redis, *, is_real: bool = True) -> Capabilities:
         tracking = resp3 and await _accepts(connection, "CLIENT", "TRACKING", "ON")
     finally:
         await connection.disconnect()
+    engine = "fakeredis" if not info else "valkey" if "valkey_version" in info else "redis"
     return Capabilities(
-        engine=engine if is_real else "fakeredis",
-        version=parse_version(str(version)),
-        is_real=is_real,
+        engine=engine,
+        version=parse_version(str(info.get(f"{engine}_version", "0"))),
+        is_real=bool(info),
         resp3=resp3,
         tracking=tracking,
     )

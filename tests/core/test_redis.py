@@ -1,0 +1,42 @@
+"""core/redis.py"""
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from core.redis import capabilities, connect, parse_version
+
+
+async def test_a_client_returns_bytes_and_shows_its_name(redis: Redis) -> None:
+    await redis.set("key", "värde")
+    assert await redis.get("key") == "värde".encode()
+    assert await redis.client_getname() in ("tests", b"tests")
+
+
+async def test_a_real_server_is_recognised_with_all_it_can_do(redis: Redis) -> None:
+    found = await capabilities(redis)
+    assert found.is_real
+    assert found.engine in ("redis", "valkey")
+    assert found.version >= (6, 2)
+    assert found.resp3
+    assert found.tracking
+    assert str(found).startswith(f"{found.engine} {found.version[0]}.")
+
+
+async def test_a_server_that_is_not_there_is_an_error_and_no_hang() -> None:
+    client = connect("redis://127.0.0.1:1/0", client_name="tests")
+    try:
+        with pytest.raises(RedisError):
+            await client.ping()
+    finally:
+        await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("7.2.4", (7, 2, 4)), ("6.2", (6, 2)), ("8.0-rc1", (8,)), ("255.255.255", (255, 255, 255)), ("", ())],
+)
+def test_versions_are_read_up_to_the_first_part_that_is_no_number(
+    text: str, version: tuple[int, ...]
+) -> None:
+    assert parse_version(text) == version
