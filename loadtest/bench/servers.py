@@ -1,0 +1,132 @@
+"""What is compared: each server in front of the same stand-in, started alone, on one core."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+TARGET: Final = "/v2/slots?eventTypeId=101&start=2050-09-05&end=2050-09-11"
+VERSION: Final = ("cal-api-version", "2024-09-04")
+
+_NGINX: Final = """\
+daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log crit;
+events {{ worker_connections 2048; }}
+http {{
+  access_log off; keepalive_requests 1000000000; sendfile on;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/t; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  proxy_cache_path {folder}/cache keys_zone=slots:10m;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass {upstream}; proxy_cache slots; proxy_cache_key $request_uri; proxy_cache_valid 200 10m; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing(Exception):
+    """A program to compare with is not installed."""
+
+    program: str
+    package: str
+
+    def __str__(self) -> str:
+        return f"{self.program} is not installed (Debian: apt-get install {self.package})"
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def program(name: str, package: str) -> str:
+    """The path of *name*. Raises Missing."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise Missing(name, package)
+    return found
+
+
+@contextmanager
+def running(argv: list[str], *, core: int, env: dict[str, str] | None = None) -> Iterator[int]:
+    """A child process pinned to *core* (where the system can), ended with the block; yields its pid."""
+    child = subprocess.Popen(
+        argv, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(child.pid, {core})
+        yield child.pid
+    finally:
+        child.terminate()
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+@contextmanager
+def stand_in(core: int) -> Iterator[str]:
+    """The upstream everybody gets; yields its origin."""
+    port = free_port()
+    argv = [sys.executable, "-m", "uvicorn", "loadtest.bench.upstream:app", "--port", str(port)]
+    with running([*argv, "--log-level", "critical"], core=core):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def gateway(upstream: str, folder: Path, core: int) -> Iterator[str]:
+    """One gateway process with its own embedded Redis; counters and access log on, as in real life."""
+    port = free_port()
+    env = {
+        "CALGATE_UPSTREAM_URL": upstream,
+        "CALGATE_PROXY_LISTEN": f"127.0.0.1:{port}",
+        "CALGATE_WORKERS": "1",
+        "CALGATE_DATA_DIR": str(folder),
+        "CALGATE_SLOTS_TTL_SECONDS": "600",
+    }
+    with running([sys.executable, "-m", "calgate", "proxy"], core=core, env=env):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def nginx(upstream: str, folder: Path, core: int) -> Iterator[str]:
+    """nginx `proxy_cache`, tuned: one worker, no access log."""
+    binary = program("nginx", "nginx")
+    port = free_port()
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, port=port, upstream=upstream))
+    with running([binary, "-p", str(folder), "-c", str(config)], core=core):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def varnish(upstream: str, folder: Path, core: int) -> Iterator[str]:
+    """Varnish with its defaults and enough memory."""
+    binary = program("varnishd", "varnish")
+    port = free_port()
+    argv = [
+        binary,
+        "-F",
+        "-n",
+        str(folder),
+        "-a",
+        f"127.0.0.1:{port}",
+        "-b",
+        upstream.removeprefix("http://"),
+    ]
+    with running([*argv, "-s", "malloc,64m"], core=core):
+        yield f"http://127.0.0.1:{port}"
