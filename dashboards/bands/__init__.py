@@ -1,0 +1,1 @@
+"""The rows of the Overview dashboard, one module per question."""
