@@ -356,7 +356,7 @@ _JOBS = (
         "Workers whose lease is current.",
         "workers",
         {"queue": QUEUES},
-        source="monitor",
+        source="store",
     ),
 )
 

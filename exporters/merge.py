@@ -57,6 +57,15 @@ class Merged:
                     total += sum(self.counts[s.at : s.at + s.width])
         return total
 
+    def observations(self, name: str, **labels: str) -> tuple[int, ...]:
+        """Add up a histogram's buckets (each on its own, the last one above every edge) over these labels."""
+        rows = [
+            self.counts[s.at : s.at + s.width]
+            for s in CURRENT.series
+            if s.name == name and labels.items() <= dict(s.labels).items()
+        ]
+        return tuple(map(sum, zip(*rows, strict=True)))
+
     def alive(self, program: str) -> int:
         """Count the program's slots with a current lease."""
         return sum(1 for slot in self.slots if slot.alive and slot.program == program)

@@ -44,6 +44,16 @@ class StoreKeys:
         return self._key("jobs:delayed")
 
     @property
+    def jobs_retried(self) -> str:
+        """Sorted set: job that was tried before by the millisecond it was first added."""
+        return self._key("jobs:retried")
+
+    @property
+    def jobs_workers(self) -> str:
+        """Sorted set: job worker by the millisecond its lease runs out."""
+        return self._key("jobs:workers")
+
+    @property
     def jobs_dead(self) -> str:
         """Stream of jobs that were given up."""
         return self._key("jobs:dead")

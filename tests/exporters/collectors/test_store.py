@@ -2,9 +2,10 @@ from redis.asyncio import Redis
 
 from exporters.collectors.store import StoreKeys, store_time_ms
 from proxy.cache.keys import Keys
+from proxy.jobs.stream import Stream
 
 
-def test_the_reader_uses_the_names_the_gateway_writes() -> None:
+async def test_the_reader_uses_the_names_the_gateway_writes(redis: Redis) -> None:
     reader, writer = StoreKeys("acme"), Keys("acme")
     assert (reader.generation, reader.index, reader.expiry) == (
         writer.generation,
@@ -16,6 +17,9 @@ def test_the_reader_uses_the_names_the_gateway_writes() -> None:
         writer.credentials,
         writer.breaker,
     )
+    queue = Stream(redis, "acme", "nobody")
+    assert (reader.jobs_delayed, reader.jobs_dead) == (queue.delayed, queue.dead)
+    assert (reader.jobs_retried, reader.jobs_workers) == (queue.retried, queue.workers)
     assert reader.permits("x") == writer.permits("x")
     assert reader.peaks("x") == writer.peaks("x")
     assert reader.blocked("x") == writer.blocked("x")
