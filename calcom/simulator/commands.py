@@ -1,12 +1,13 @@
-"""What can be asked of the world: already validated values, no HTTP. `caller_id` None is an anonymous caller."""
+"""What can be asked of the world: validated values, no HTTP. `caller_id` None is an anonymous caller."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from calcom.simulator.model import EMPTY
+from calcom.simulator.model import Booking
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class CreateBooking:
     guests: tuple[str, ...] = ()
     length: int | None = None
     location: str | None = None
-    metadata: Mapping[str, object] = EMPTY
-    responses: Mapping[str, object] = EMPTY
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    responses: Mapping[str, object] = field(default_factory=dict, hash=False)
     recurrence_count: int | None = None
     instant: bool = False
     allow_conflicts: bool = False
@@ -85,3 +86,11 @@ class Reserve:
     hold: int | None = None
     caller_id: int | None = None
     uid: str | None = None
+
+
+class Created(NamedTuple):
+    """What a create made. `existing` is true when a repeat returned what was there (contract 5.5)."""
+
+    bookings: tuple[Booking, ...]
+    seat_uid: str | None = None
+    existing: bool = False

@@ -1,13 +1,13 @@
-"""Webhook facts: which changes Cal.com tells about (contract 7). Building payloads is the HTTP side's work."""
+"""Webhook facts: which changes Cal.com tells about (contract 7). Payloads are built elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from calcom.simulator.model import EMPTY, Booking, OutOfOffice
+from calcom.simulator.model import Booking, OutOfOffice
 
 Trigger = Literal[
     "BOOKING_CREATED",
@@ -38,4 +38,4 @@ class WebhookFact:
     booking: Booking | None = None
     previous: Booking | None = None
     out_of_office: OutOfOffice | None = None
-    extra: Mapping[str, object] = EMPTY
+    extra: Mapping[str, object] = field(default_factory=dict, hash=False)

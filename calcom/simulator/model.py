@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Literal
 
 SchedulingType = Literal["individual", "roundRobin", "collective", "managed"]
@@ -19,7 +18,6 @@ Period = Literal["day", "week", "month", "year"]
 WindowType = Literal["businessDays", "calendarDays", "range"]
 
 PERIODS: tuple[Period, ...] = ("day", "week", "month", "year")
-EMPTY: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class User:
     locale: str = "en"
     bio: str | None = None
     avatar_url: str | None = None
-    metadata: Mapping[str, object] = EMPTY
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ class Team:
     limits_include_managed: bool = False
     time_zone: str = "Europe/London"
     bio: str | None = None
-    metadata: Mapping[str, object] = EMPTY
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Weekly working hours: [start, end) in minutes after local midnight on the given weekdays (Monday = 0)."""
+    """Weekly working hours: [start, end) in minutes after local midnight, on weekdays from Monday = 0."""
 
     days: tuple[int, ...]
     start: int
@@ -117,8 +115,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class OutOfOffice:
-    """[start, end): `user_id` hosts nothing. `to_user_id` is whom bookers are pointed at instead; it changes no
-    slots of that user."""
+    """[start, end): `user_id` hosts nothing. `to_user_id` is whom bookers are pointed at instead; it
+    changes no slots of that user."""
 
     id: int
     uid: str
@@ -132,7 +130,7 @@ class OutOfOffice:
 
 @dataclass(frozen=True, slots=True)
 class CalendarConnection:
-    """An external calendar. Only `selected` ones block; a `broken` one makes its user count as unavailable."""
+    """An external calendar. Only `selected` ones block; a `broken` one makes its user unavailable."""
 
     id: int
     user_id: int
@@ -244,7 +242,7 @@ class EventType:
     reschedule_notice: int | None = None
     description: str = ""
     location: str = "integrations:daily"
-    metadata: Mapping[str, object] = EMPTY
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     @property
     def interval(self) -> int:
@@ -264,8 +262,8 @@ class Attendee:
     phone_number: str | None = None
     absent: bool = False
     seat_uid: str | None = None
-    metadata: Mapping[str, object] = EMPTY
-    responses: Mapping[str, object] = EMPTY
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    responses: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +289,8 @@ class Booking:
     description: str = ""
     guests: tuple[str, ...] = ()
     location: str = "integrations:daily"
-    metadata: Mapping[str, object] = EMPTY
-    responses: Mapping[str, object] = EMPTY
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    responses: Mapping[str, object] = field(default_factory=dict, hash=False)
     recurring_uid: str | None = None
     rescheduled_from_uid: str | None = None
     rescheduled_to_uid: str | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from calcom.simulator import refusals
 from calcom.simulator.refusals import refuse
@@ -81,6 +81,23 @@ class SlotsResult:
             for day, slots in self.days.items()
             for slot in slots
         )
+
+
+def canonical_of_body(data: Mapping[str, Iterable[Mapping[str, Any]]]) -> frozenset[tuple[object, ...]]:
+    """The same from the `data` of a 2024-09-04 answer in either format, so that both can be compared."""
+    return frozenset(
+        (day, int(datetime.fromisoformat(slot["start"]).timestamp()))
+        if "seatsTotal" not in slot
+        else (
+            day,
+            int(datetime.fromisoformat(slot["start"]).timestamp()),
+            slot["seatsBooked"],
+            slot["seatsTotal"],
+            slot.get("bookingUid"),
+        )
+        for day, slots in data.items()
+        for slot in slots
+    )
 
 
 def bounds(start_text: str, end_text: str) -> tuple[datetime, datetime]:

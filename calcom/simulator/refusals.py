@@ -1,4 +1,4 @@
-"""Refusals: what Cal.com says no with. Statuses, codes and texts are those of contract 4.1, 4.3, 5.4 and 5.6."""
+"""Refusals: what Cal.com says no with. Statuses, codes and texts: contract 4.1, 4.3, 5.4, 5.6."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HOST_BUSY = "User either already has booking at this time or is not available"
 TEAM_HOST_BUSY = "One of the hosts either already has booking at this time or is not available"
 IN_THE_PAST = "Attempting to book a meeting in the past."
 OUTSIDE_WINDOW = (
-    "The event type can't be booked at the selected time because it is outside the event type's booking window. "
-    "Please choose a time inside the booking window."
+    "The event type can't be booked at the selected time because it is outside the event type's booking "
+    "window. Please choose a time inside the booking window."
 )
 SEATS_FULL = "No more seats left at this seated booking."
 RESERVED_BY_OTHER = (
