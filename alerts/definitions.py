@@ -233,7 +233,7 @@ def _platform(_objectives: Objectives) -> tuple[Alert, ...]:
                 " either: no cache and no call budget."
                 "{{ else }}No gateway process is alive: every caller is failed.{{ end }}"
             ),
-            action="calgate config, then calgate up",
+            action="calgate config",
             panel=Panel.GATEWAY_UP,
             for_seconds=30,
             keep_seconds=300,

@@ -27,7 +27,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One panel before it has a place. `runbook` is the alert whose page helps when the panel is red.
+    """One panel before it has a place. `runbook` names the page in `docs/runbooks` that helps when it is red.
 
     `kind`: `graph` draws lines, with limits as lines and areas; `stat` shows the last value; `timeline` draws
     states, named by `states`. `height` is in grid rows, `width` in 24ths.

@@ -46,7 +46,7 @@ def callers() -> Band:
                 "graph",
                 "Time to answer",
                 f"Estimated from buckets over {RECENT}. {NORMAL.statement}",
-                "CalgateRateBudgetExhausting",
+                "SlowAnswers",
                 "s",
                 tuple(
                     Query(quantile(share, name, RECENT), legend)
@@ -59,7 +59,7 @@ def callers() -> Band:
                 "graph",
                 f"Answered in under {NORMAL.threshold:g} s",
                 f"Share of requests in {RECENT}, exact.",
-                "CalgateRateBudgetExhausting",
+                "SlowAnswers",
                 "percentunit",
                 (Query(in_time(RECENT), "in time"),),
                 limits("latency_normal", share=True),

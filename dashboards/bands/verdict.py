@@ -34,7 +34,7 @@ def verdict() -> Band:
                 "stat",
                 f"Answered in under {NORMAL.threshold:g} s",
                 f"Share of all requests in {RECENT}, from exact bucket counts. {NORMAL.statement}",
-                "CalgateRateBudgetExhausting",
+                "SlowAnswers",
                 "percentunit",
                 (Query(in_time(RECENT)),),
                 limits("latency_normal", share=True),
