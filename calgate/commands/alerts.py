@@ -11,9 +11,10 @@ from alerts.files import difference, write
 from alerts.model import Links
 from alerts.routing import Receivers
 from alerts.rule_tests import RULES_FILE
+from core.errors import UserError
 
 
-@click.command("alerts")
+@click.command()
 @click.option(
     "--out",
     "directory",
@@ -33,7 +34,7 @@ from alerts.rule_tests import RULES_FILE
     show_default=True,
     help="Webhook that must hear the watchdog each minute; it belongs outside this machine.",
 )
-def command(
+def alerts(
     directory: Path,
     check: bool,
     as_json: bool,
@@ -57,18 +58,18 @@ def command(
             return
         written = write(directory, files)
     except OSError as error:
-        raise click.ClickException(
+        raise UserError(
             f"{directory}: {error.strerror or error}. Name a directory you may write with --out."
         ) from error
-    alerts = [alert.name for alert in define()]
+    names = [alert.name for alert in define()]
     if as_json:
-        click.echo(json.dumps({"written": [str(path) for path in written], "alerts": alerts}))
+        click.echo(json.dumps({"written": [str(path) for path in written], "alerts": names}))
         return
     for path in written:
         click.echo(f"wrote {path}")
     rules, routing = directory.resolve() / RULES_FILE, directory.resolve() / ROUTING_FILE
     click.echo(
-        f"\n{len(alerts)} alerts. To load them:\n"
+        f"\n{len(names)} alerts. To load them:\n"
         f"  Prometheus    rule_files: [{rules}], with the monitor scraped as job_name: calgate\n"
         f"  Alertmanager  alertmanager --config.file={routing}\n"
         f"To check them:\n"

@@ -6,10 +6,11 @@ import click
 
 from alerts.files import difference, write
 from alerts.model import Links
+from core.errors import UserError
 from dashboards.bundle import bundle
 
 
-@click.command("dashboards")
+@click.command()
 @click.option(
     "--out",
     "directory",
@@ -19,7 +20,7 @@ from dashboards.bundle import bundle
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the directory differs.")
 @click.option("--runbook-url", default=Links().runbooks, show_default=True, help="Base of runbook links.")
-def command(directory: Path, check: bool, runbook_url: str) -> None:
+def dashboards(directory: Path, check: bool, runbook_url: str) -> None:
     """Write the Grafana dashboards as JSON, ready to be provisioned or imported."""
     files = bundle(Links(runbooks=runbook_url))
     try:
@@ -28,7 +29,7 @@ def command(directory: Path, check: bool, runbook_url: str) -> None:
             return
         written = write(directory, files)
     except OSError as error:
-        raise click.ClickException(
+        raise UserError(
             f"{directory}: {error.strerror or error}. Name a directory you may write with --out."
         ) from error
     for path in written:

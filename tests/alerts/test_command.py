@@ -5,11 +5,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alerts.bundle import bundle
-from calgate.commands.alerts import command
+from calgate.cli import cli
 
 
 def _run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command, list(map(str, arguments)))
+    return CliRunner().invoke(cli, ["alerts", *map(str, arguments)])
 
 
 def test_it_writes_the_bundle_and_says_how_to_load_it(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_named_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = _run("--out", tmp_path / "file" / "below")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert str(tmp_path / "file") in done.output
     assert "--out" in done.output
 

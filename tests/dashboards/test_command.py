@@ -2,12 +2,12 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from calgate.commands.dashboards import command
+from calgate.cli import cli
 from dashboards.bundle import bundle
 
 
 def _run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(command, list(map(str, arguments)))
+    return CliRunner().invoke(cli, ["dashboards", *map(str, arguments)])
 
 
 def test_it_writes_the_dashboards_and_says_how_to_load_them(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_check_writes_nothing(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_made_is_named_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = _run("--out", tmp_path / "file" / "below")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "--out" in done.output
 
 
