@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import UserError
 from exporters.catalogue import CATALOGUE, Kind, Metric
 
 MAGIC = int.from_bytes(b"CALGATE1", "little")
@@ -37,7 +38,7 @@ HEADER_CELLS = 16
 CELL = 8
 
 
-class SlotError(Exception):
+class SlotError(UserError):
     """A slot file cannot be used; the text names the file and the way out."""
 
 

@@ -1,0 +1,97 @@
+"""The monitor as a program: collectors on a timer, and an HTTP face that only reads what they know."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from core.clock import Clock, SystemClock
+from core.errors import UserError
+from core.redis import connect
+from core.settings import Settings
+from core.tasks import spawn
+from core.urls import split_listen
+from monitor import scheduler
+from monitor.watch import STORE_LIMIT_SECONDS, Watch
+from monitor.web import application
+
+_log = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 3
+
+
+async def run(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    on_listening: Callable[[str], None] | None = None,
+) -> None:
+    """Watch until cancelled. `settings.redis_url` and `database_url` must be resolved, not "embedded".
+
+    `on_listening` is told the URL once it answers. Raises UserError when the address cannot be had; a store
+    that is not there is no error: the page says so.
+    """
+    clock = clock or SystemClock()
+    with _listener(settings.monitor_listen) as sock:
+        redis = connect(
+            settings.redis_url, client_name="calgate-monitor", read_timeout_seconds=STORE_LIMIT_SECONDS
+        )
+        watch = Watch(settings, redis, clock)
+        try:
+            async with scheduler.running(watch.timers(), clock):
+                await _serve(watch, sock, on_listening)
+        finally:
+            watch.close()
+            await redis.aclose()
+
+
+async def _serve(watch: Watch, sock: socket.socket, on_listening: Callable[[str], None] | None) -> None:
+    server = _Server(
+        uvicorn.Config(
+            application(watch),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=_CLOSE_SECONDS,
+        )
+    )
+    host, port = sock.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    _log.info("monitor.listening", extra={"url": url})
+    if on_listening is not None:
+        on_listening(url)
+    serving = spawn(server.serve(sockets=[sock]), name="monitor.http")
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
+        _log.info("monitor.stopped")
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the program that runs us: it ends us by cancelling."""
+        yield
+
+
+@contextmanager
+def _listener(listen: str) -> Iterator[socket.socket]:
+    host, port = split_listen(listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, port))
+            sock.listen(128)
+        except OSError as error:
+            raise UserError(
+                f"the monitor cannot listen on {listen} ({error.strerror}): "
+                "stop what uses it, or set CALGATE_MONITOR_LISTEN to another HOST:PORT"
+            ) from error
+        yield sock
