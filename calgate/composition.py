@@ -226,7 +226,8 @@ class Stack:
     def _specs(self, listener: socket.socket) -> list[ChildSpec]:
         settings = self.settings
         env = child_environ(settings, self._environ)
-        program = (sys.executable, "-m", "calgate")
+        # -P: a folder called `proxy` where the user happens to stand must not be taken for ours.
+        program = (sys.executable, "-P", "-m", "calgate")
         drain = settings.drain_seconds + _LEAVE_SECONDS
         descriptor = listener.fileno()
         specs = []

@@ -54,7 +54,7 @@ def configure(
     root.setLevel(_LEVELS[level])
     # A reader that went away (`calgate up | head`) must not turn every event into a traceback.
     logging.raiseExceptions = False
-    for chatty in ("httpx2", "httpcore2", "hpack", "asyncio", "apscheduler"):
+    for chatty in ("httpx2", "httpcore2", "hpack", "asyncio", "apscheduler", "uvicorn"):
         logging.getLogger(chatty).setLevel(max(_LEVELS[level], logging.WARNING))
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -40,17 +40,20 @@ def connect(
     *,
     client_name: str,
     read_timeout_seconds: float = 2.0,
-    max_connections: int = 64,
+    max_connections: int = 32,
 ) -> Redis:
     """A pooled client for `url` (redis://, rediss:// or unix://); connects on first use.
 
     Replies are bytes. Commands are sent again, at most twice, when the connection broke: what is sent must
     bear being done twice. A time-out is never retried, since a slow server only gets slower. Whoever uses
     blocking commands passes a `read_timeout_seconds` longer than they block.
+    A caller that finds all connections in use waits for one, at most `read_timeout_seconds`: a burst is
+    no reason to say that Redis is gone.
     `client_name` is shown by CLIENT LIST. Close with `await client.aclose()`.
     """
-    client: Redis = Redis.from_url(
+    pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
         url,
+        timeout=read_timeout_seconds,
         client_name=client_name,
         decode_responses=False,
         socket_connect_timeout=2.0,
@@ -66,7 +69,7 @@ def connect(
         driver_info=None,
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
-    return client
+    return Redis.from_pool(pool)
 
 
 async def capabilities(client: Redis) -> Capabilities:

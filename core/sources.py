@@ -24,7 +24,8 @@ _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "CALGATE_REQUIRE_TOOLS"})
 
 # Kubernetes gives every pod such variables for a Service called `calgate` or `calgate-…`.
 _SERVICE_LINK = re.compile(
-    r"^CALGATE_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$"
+    r"CALGATE_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?"
+    r"|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?|PORT(?==\w+://))=.*"
 )
 
 
@@ -76,7 +77,7 @@ def _overrides(
         if name not in names:
             complaints.append(f"{name} (from the command line): unknown setting{did_you_mean(name, names)}")
         elif value is not None:
-            found[name] = Given(value, f"the command line (--{name.replace('_', '-')})")
+            found[name] = Given(value, f"the command line (--set {name})")
     return found
 
 
@@ -100,7 +101,7 @@ def _environment(
                 )
             else:
                 _add_file(found, name, Path(text), f"{variable}={text}", complaints)
-        elif not _SERVICE_LINK.match(variable):
+        elif not _SERVICE_LINK.fullmatch(f"{variable}={text}"):
             guess = did_you_mean(name, names, lambda known: ENV_PREFIX + known.upper())
             complaints.append(f"{variable} (from the environment): unknown setting{guess}")
     return found

@@ -46,7 +46,7 @@ def check_redis_url(value: str) -> str:
     if parts.scheme not in _REDIS_WORKS:
         raise ValueError(allowed)
     if parts.scheme == "unix":
-        if not parts.path.startswith("/") or parts.path == "/":
+        if parts.hostname or not parts.path.startswith("/") or parts.path == "/":
             raise ValueError(
                 f"{allowed}; unix:// needs the path of the socket, as in unix:///run/redis.sock?db=0"
             )
@@ -92,6 +92,8 @@ def split_listen(value: str) -> tuple[str, int]:
             ipaddress.IPv6Address(host)
         except ValueError:
             raise ValueError(allowed) from None
+    elif ":" in host:  # an IPv6 address without brackets: where would the port begin?
+        raise ValueError(allowed)
     elif host == "":
         host = "0.0.0.0"  # noqa: S104 - the user asked for every address
     else:

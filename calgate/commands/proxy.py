@@ -13,5 +13,5 @@ from core.settings import Loaded
 @settings_options
 def proxy(loaded: Loaded) -> None:
     """Start only the gateway processes: as many as `workers` says, on one shared socket."""
-    settings = start_log(loaded, "proxy")
+    settings = start_log(loaded, "supervisor")
     run(serve(Stack(settings, parts=("proxy",), ready_seconds=None)))

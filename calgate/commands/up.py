@@ -16,7 +16,7 @@ _READY_SECONDS = 30.0
 @settings_options
 def up(loaded: Loaded) -> None:
     """Start the gateway, its worker and its monitor, and whatever servers are `embedded`."""
-    settings = start_log(loaded, "up")
+    settings = start_log(loaded, "supervisor")
     run(serve(Stack(settings, ready_seconds=None)))
 
 

@@ -99,7 +99,7 @@ class EmbeddedRedis(EmbeddedServer):
             self._listener = socket.create_server(("127.0.0.1", self._port_before()))
         descriptor = self._listener.fileno()
         return Launch(
-            argv=[sys.executable, "-m", "core.embedded.fake", str(descriptor)],
+            argv=[sys.executable, "-P", "-m", "core.embedded.fake", str(descriptor)],
             url=f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0",
             engine=str(self._engine),
             pass_fds=(descriptor,),
