@@ -10,21 +10,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from calcom.simulator import faults
+from calcom.simulator import admin_oracle, faults
+from calcom.simulator.admin_oracle import AdminError
 from calcom.simulator.latency import PROFILES
 from calcom.simulator.limiter import Limit
 from calcom.simulator.model import Credential, ExternalBusy
 from calcom.simulator.refusals import Refused
-from calcom.simulator.simulation import DEMO_KEY, Simulation
+from calcom.simulator.seed import MAIN_KEY
+from calcom.simulator.simulation import Simulation
 from calcom.simulator.validation import Field, Shape, boolean, full_text, instant, list_of, nested, whole
 from calcom.simulator.webhooks import Ratios
 
 Answer = Mapping[str, Any] | list[Any]
 Operation = Callable[[Mapping[str, Any]], Answer]
-
-
-class AdminError(ValueError):
-    """The admin's wish cannot be understood; the text says what is allowed."""
 
 
 def _number(name: str, value: Any) -> float:
@@ -84,7 +82,7 @@ class Admin:
         """GET /world: who and what there is, for those who make up traffic."""
         state = self._sim.world.state
         return {
-            "demo_key": DEMO_KEY,
+            "main_key": MAIN_KEY,
             "credentials": [
                 {"key": c.key, "userId": c.user_id, "kind": c.kind} for c in state.credentials.values()
             ],
@@ -233,6 +231,14 @@ class Admin:
         """GET /webhooks: what was delivered, and how it went."""
         return {"log": list(self._sim.webhooks.log), "lost": self._sim.webhooks.lost}
 
+    def truth(self, body: Mapping[str, Any]) -> Answer:
+        """POST /oracle/truth: `{"queries": [{"target", "version" or "at"}]}`."""
+        return {"answers": admin_oracle.truths(self._sim, body)}
+
+    def judge(self, body: Mapping[str, Any]) -> Answer:
+        """POST /oracle/judge: `{"reads": [{"target", "data", "floor", "ceiling", "at", "since"}]}`."""
+        return admin_oracle.judge(self._sim, body)
+
     def ratios(self, body: Mapping[str, Any]) -> Answer:
         """POST /webhooks: `loss`, `duplicates`, `delayed`, `reordered`, each a share."""
         unknown = set(body) - {"loss", "duplicates", "delayed", "reordered"}
@@ -265,6 +271,8 @@ def admin_app(simulation: Simulation) -> Starlette:
         ("POST", "/calendars/broken", admin.broken),
         ("GET", "/webhooks", admin.webhooks),
         ("POST", "/webhooks", admin.ratios),
+        ("POST", "/oracle/truth", admin.truth),
+        ("POST", "/oracle/judge", admin.judge),
     ]
     routes = [Route(path, _endpoint(operation), methods=[method]) for method, path, operation in table]
     return Starlette(routes=routes, exception_handlers={HTTPException: _http_error})

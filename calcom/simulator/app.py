@@ -5,6 +5,7 @@ measurement measures.
 """
 
 import asyncio
+import logging
 import socket
 import struct
 from base64 import b64encode
@@ -25,6 +26,8 @@ from calcom.simulator.latency import EDGE_CUT_SECONDS
 from calcom.simulator.refusals import Refused
 from calcom.simulator.routing import Call, Endpoint, Reply, Router, Work, rewrite
 from calcom.simulator.simulation import Simulation
+
+log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -91,27 +94,37 @@ class _Exchange:
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._extra: tuple[tuple[bytes, bytes], ...] = ()
         self._entry: Entry | None = None
+        self._answered = False
 
     async def run(self) -> None:
         """Answer, whatever happens; a bug here answers as an unhandled exception upstream would."""
-        sim = self._sim
         try:
-            if self._method == "OPTIONS" and b"origin" in self._headers:
-                await self._respond(Reply(204, b"", _CORS[1:]))
-                return
-            version = versions.resolve(self._headers.get(versions.HEADER))
-            path = rewrite(self._raw_path)
-            match = self._router.match(self._method, path, version)
-            if match is None:
-                sim.stats.requests["unknown"] += 1
-                message = f"Cannot {self._method} {self._target}"
-                await self._respond(self._error(404, message))
-                return
-            endpoint, raw_params = match
-            params = {name: unquote(value) for name, value in raw_params.items()}
-            await self._guarded(endpoint, params, version)
+            await self._route()
+        except (_Gone, asyncio.CancelledError):
+            raise
+        except Exception:
+            log.exception("simulator.bug", extra={"target": self._target})
+            if not self._answered:
+                await self._respond(Reply(500, envelope.UNHANDLED))
         finally:
             self._finish_entry()
+
+    async def _route(self) -> None:
+        sim = self._sim
+        if self._method == "OPTIONS" and b"origin" in self._headers:
+            await self._respond(Reply(204, b"", _CORS[1:]))
+            return
+        version = versions.resolve(self._headers.get(versions.HEADER))
+        path = rewrite(self._raw_path)
+        match = self._router.match(self._method, path, version)
+        if match is None:
+            sim.stats.requests["unknown"] += 1
+            message = f"Cannot {self._method} {self._target}"
+            await self._respond(self._error(404, message))
+            return
+        endpoint, raw_params = match
+        params = {name: unquote(value) for name, value in raw_params.items()}
+        await self._guarded(endpoint, params, version)
 
     async def _guarded(self, endpoint: Endpoint, params: dict[str, str], version: str) -> None:
         """The throttler first, then authentication, then the handler (contract 2)."""
@@ -320,6 +333,7 @@ class _Exchange:
                 ),
             )
         sim.stats.statuses[str(reply.status)] += 1
+        self._answered = True
         if self._entry is not None:
             self._entry.status = reply.status
             self._entry.completed = now.timestamp()

@@ -12,14 +12,11 @@ from calcom.simulator.faults import Faults
 from calcom.simulator.journal import Journal
 from calcom.simulator.latency import PROFILES
 from calcom.simulator.limiter import Limit, Limiter
-from calcom.simulator.model import Credential
 from calcom.simulator.options import SimulatorOptions
 from calcom.simulator.slot_cache import SlotCache
 from calcom.simulator.webhooks import Webhooks
 from calcom.simulator.world import World
 
-#: The key that always works: the first seeded user.
-DEMO_KEY = "cal_live_demo"
 DEMO_CLIENT_ID = "client-demo"
 DEMO_CLIENT_SECRET = "client-secret-demo"  # noqa: S105 - printed in the help, opens nothing but the simulator
 
@@ -82,7 +79,6 @@ class Simulation:
         options = self.options
         self.keyring = Keyring(self.world.state.credentials.values())
         owner = min(self.world.state.users)
-        self.keyring.add(Credential(key=DEMO_KEY, user_id=owner))
         self.keyring.add_client(DEMO_CLIENT_ID, Client(DEMO_CLIENT_SECRET, owner))
         self.limiter = Limiter()
         self.faults = Faults()
