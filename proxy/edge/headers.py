@@ -55,7 +55,8 @@ def forwarded(headers: RawHeaders, *, request_id: bytes, shared: bool = False) -
     dropped = _HOP_BY_HOP | _REQUEST_ONLY | _connection_tokens(headers)
     if shared:
         dropped |= _CONDITIONAL
-    kept = [(name, value) for name, value in headers if name not in dropped]
+    # White space around a value is not part of it (RFC 9110, 5.5), and our client library refuses to send it.
+    kept = [(name, value.strip(b" \t")) for name, value in headers if name not in dropped]
     if not shared and not any(name == b"accept-encoding" for name, _ in kept):
         # Absent means anything goes; say identity so that nothing is coded that the client may not read.
         kept.append((b"accept-encoding", b"identity"))

@@ -46,9 +46,18 @@ class Simulator:
 @contextlib.asynccontextmanager
 async def simulating(folder: Path, *flags: str) -> AsyncIterator[Simulator]:
     """`calgate simulate` as a program of its own, on free ports."""
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     ports = folder / "ports.json"
-    argv = ["simulate", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ports-file", str(ports), *flags]
+    argv = [
+        "simulate",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--ports-file",
+        str(ports),
+        *flags,
+    ]
     with (folder / "simulator.log").open("wb") as log:
         program = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "calgate", *argv, stdout=log, stderr=log
@@ -92,7 +101,7 @@ def settings(folder: Path, simulator: Simulator, **changes: Any) -> Settings:
 async def gateway(folder: Path, simulator: Simulator, *parts: str, **changes: Any) -> AsyncIterator[Stack]:
     """The gateway's programs; *parts* as `Stack` takes them, the proxy alone when none are named."""
     chosen = settings(folder, simulator, **changes)
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with Stack(chosen, parts=parts or ("proxy",), output=folder / "gateway.log") as stack:
         yield stack
 
