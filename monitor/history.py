@@ -55,6 +55,8 @@ class Traffic:
     requests_series: tuple[float, ...]
     hit_ratio_series: tuple[float | None, ...]
     calls_series: tuple[float, ...]
+    durations: tuple[int, ...]
+    """Requests by answer time, one for each bucket of the histogram and one for those above the last edge."""
 
 
 def take(merged: Merged, now: float) -> Sample:
@@ -117,6 +119,7 @@ def compare(samples: tuple[Sample, ...]) -> Traffic:
         requests_series=tuple((b.requests - a.requests) / (b.at - a.at) for a, b in steps),
         hit_ratio_series=tuple(_ratio(b.hits - a.hits, b.lookups - a.lookups) for a, b in steps),
         calls_series=tuple((b.calls - a.calls) / (b.at - a.at) for a, b in steps),
+        durations=tuple(durations),
     )
 
 

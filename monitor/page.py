@@ -2,19 +2,22 @@
 
 import base64
 import hashlib
+import re
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from alerts.objectives import OBJECTIVES
 from core.log import timestamp
 from monitor import words
 from monitor.history import EVERY_SECONDS, SPAN_SECONDS
-from monitor.sparkline import sparkline
+from monitor.sparkline import bars, sparkline
 from monitor.status import Status
 
 REFRESH_SECONDS = 5
 
+_BACKTICKS = re.compile(r"`([^`]+)`")
 _SLOTS = round(SPAN_SECONDS / EVERY_SECONDS)
 _LEVEL_WORDS = {"ok": "all right", "look": "look", "act": "act now", "starting": "starting"}
 
@@ -45,6 +48,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 """Only the page's own style and script, by their digests; whatever a label may hold, it cannot run."""
 
+
+def _code(text: str) -> Markup:
+    """Escape the text and set what stands between backticks as code."""
+    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped just there
+
+
 _environment = Environment(
     loader=PackageLoader("monitor", "templates"),
     autoescape=True,
@@ -53,7 +62,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters.update(
-    duration=words.duration, number=words.number, percent=words.percent, rate=words.rate
+    code=_code, duration=words.duration, number=words.number, percent=words.percent, rate=words.rate
 )
 _template = _environment.get_template("status.html")
 
@@ -63,6 +72,7 @@ def render(status: Status) -> str:
     traffic = status.traffic
     return _template.render(
         s=status,
+        headline=status.verdict.sentence.partition(". ")[0].removesuffix("."),
         level_word=_LEVEL_WORDS[status.verdict.level],
         stamp=timestamp(status.at),
         clock=timestamp(status.at)[11:19],
@@ -73,6 +83,7 @@ def render(status: Status) -> str:
         requests_line=sparkline(traffic.requests_series, slots=_SLOTS) if traffic else None,
         hits_line=sparkline(traffic.hit_ratio_series, slots=_SLOTS, top=1.0) if traffic else None,
         calls_line=sparkline(traffic.calls_series, slots=_SLOTS) if traffic else None,
+        time_bars=bars(traffic.durations) if traffic else None,
         style=_STYLE,
         script=_SCRIPT,
     )

@@ -46,5 +46,18 @@ def sparkline(values: Sequence[float | None], *, slots: int, top: float | None =
     )
 
 
+def bars(counts: Sequence[int]) -> tuple[tuple[float, float, float, float], ...]:
+    """Place one bar (x, y, width, height) for each count, the highest filling the box; a count above 0 is visible."""
+    pitch = (WIDTH - 2 * _PAD) / max(len(counts), 1)
+    ceiling = max(counts, default=0)
+    placed = []
+    for i, count in enumerate(counts):
+        height = max(1.5, count / ceiling * (HEIGHT - _PAD)) if count else 0.0
+        placed.append(
+            (round(_PAD + i * pitch, 1), round(HEIGHT - height, 1), round(pitch * 0.78, 1), round(height, 1))
+        )
+    return tuple(placed)
+
+
 def _points(run: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in run)
