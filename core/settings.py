@@ -73,10 +73,11 @@ class Settings(BaseSettings):
         default="127.0.0.1:8080", description="HOST:PORT the gateway answers on; port 0 takes any free one."
     )
     monitor_listen: Annotated[str, AfterValidator(check_listen)] = Field(
-        default="127.0.0.1:9464", description="HOST:PORT of /metrics and the status page; port 0 takes any free one."
+        default="127.0.0.1:9464",
+        description="HOST:PORT of /metrics and the status page; port 0 takes any free one.",
     )
     workers: _Count = Field(
-       default= ge=1,
+        ge=1,
         le=_MOST_WORKERS,
         default_factory=_default_workers,
         description="Gateway processes that share proxy_listen; one per CPU when unset.",
@@ -104,28 +105,28 @@ class Settings(BaseSettings):
 
     # ── The rate limit ──
     rate_limit: _Count = Field(
-       default= ge=1,
+        ge=1,
         le=100_000,
         default=120,
         description="Calls per window and credential that Cal.com allows; one more costs a 60 s block.",
     )
     rate_window_seconds: _Seconds = Field(
-       default= ge=1, le=86_400, default=60, description="Seconds of Cal.com's rate-limit window."
+        ge=1, le=86_400, default=60, description="Seconds of Cal.com's rate-limit window."
     )
     rate_guard_seconds: _Seconds = Field(
-       default= ge=0,
+        ge=0,
         le=3_600,
         default=1.0,
         description="Seconds added to the window, since calls arrive at Cal.com later than they leave here.",
     )
     rate_pace_per_second: _Count = Field(
-       default= ge=1,
+        ge=1,
         le=100_000,
         default=10,
         description="Most calls started in any one second, so that a burst does not spend the window.",
     )
     budget_max_wait_seconds: _Seconds = Field(
-       default= ge=0,
+        ge=0,
         le=60,
         default=2.0,
         description="Longest a call waits for its turn before it is refused with the honest time.",
@@ -133,19 +134,19 @@ class Settings(BaseSettings):
 
     # ── The cache ──
     slots_ttl_seconds: _Seconds = Field(
-       default= gt=0,
+        gt=0,
         le=86_400,
         default=60,
         description="Seconds an availability answer stays fresh when nothing happens to it.",
     )
     upstream_slots_cache_seconds: _Seconds = Field(
-       default= ge=0,
+        ge=0,
         le=60,
         default=2.0,
         description="How long Cal.com itself may repeat an old answer after a write (its own cache).",
     )
     upstream_slots_cache_margin_seconds: _Seconds = Field(
-       default= ge=0,
+        ge=0,
         le=60,
         default=0.3,
         description="Added to upstream_slots_cache_seconds for clocks and travel time.",
@@ -153,62 +154,62 @@ class Settings(BaseSettings):
 
     # ── Limits of the edge ──
     upstream_connect_timeout_seconds: _Seconds = Field(
-       default= gt=0, le=600, default=5, description="Longest to reach Cal.com, in seconds."
+        gt=0, le=600, default=5, description="Longest to reach Cal.com, in seconds."
     )
     upstream_read_timeout_seconds: _Seconds = Field(
-       default= gt=0, le=600, default=60, description="Longest silence while Cal.com answers, in seconds."
+        gt=0, le=600, default=60, description="Longest silence while Cal.com answers, in seconds."
     )
     upstream_pool_connections: _Count = Field(
-       default= ge=1, le=4_096, default=64, description="Connections to Cal.com each gateway process may hold."
+        ge=1, le=4_096, default=64, description="Connections to Cal.com each gateway process may hold."
     )
     max_head_bytes: _Count = Field(
-       default= ge=1_024,
+        ge=1_024,
         le=1_048_576,
         default=65_536,
         description="Largest request line and headers together, in bytes; more is answered 431.",
     )
     max_body_bytes: _Count = Field(
-       default= ge=0,
+        ge=0,
         le=1_073_741_824,
         default=5_242_880,
         description="Largest request body, in bytes; more is answered 413.",
     )
     max_connections: _Count = Field(
-       default= ge=1, le=65_536, default=1_024, description="Client connections each gateway process may hold."
+        ge=1, le=65_536, default=1_024, description="Client connections each gateway process may hold."
     )
     client_head_timeout_seconds: _Seconds = Field(
-       default= gt=0, le=600, default=10, description="Longest a client may take to send its headers, in seconds."
+        gt=0, le=600, default=10, description="Longest a client may take to send its headers, in seconds."
     )
     keepalive_seconds: _Seconds = Field(
-       default= ge=0,
+        ge=0,
         le=3_600,
         default=75,
         description="Seconds an idle client connection is kept; longer than the usual balancer's 60.",
     )
     drain_seconds: _Seconds = Field(
-       default= ge=0, le=600, default=30, description="Seconds a stopping process gives the requests it has begun."
+        ge=0, le=600, default=30, description="Seconds a stopping process gives the requests it has begun."
     )
 
     # ── The breaker ──
     breaker_failures: _Count = Field(
-       default= ge=1,
+        ge=1,
         le=1_000,
         default=5,
         description="Failures in a row after which calls to a kind of endpoint stop.",
     )
     breaker_open_seconds: _Seconds = Field(
-       default= gt=0, le=3_600, default=10, description="Seconds before one probe may try whether Cal.com is back."
+        gt=0, le=3_600, default=10, description="Seconds before one probe may try whether Cal.com is back."
     )
 
     # ── Jobs ──
     jobs_max_tries: _Count = Field(
-       default= ge=1, le=100, default=3, description="Tries of a background job before it is kept as a dead letter."
+        ge=1, le=100, default=3, description="Tries of a background job before it is kept as a dead letter."
     )
     jobs_timeout_seconds: _Seconds = Field(
-       default= gt=0, le=3_600, default=120, description="Longest one try of a job may take, in seconds."
+        gt=0, le=3_600, default=120, description="Longest one try of a job may take, in seconds."
     )
     jobs_backoff_seconds: _Seconds = Field(
-       default= gt=0,
+        gt=0,
         le=3_600,
         default=5,
         description="Seconds before the second try; doubles with every further one (5, 10, 20).",
