@@ -32,15 +32,15 @@ class ClientError(Exception):
     """No complete answer came back. The subclass says how far it got."""
 
 
-class ConnectFailed(ClientError):  # noqa: N818 - reads as what happened
+class ConnectFailed(ClientError):
     """No connection could be opened: nothing was sent."""
 
 
-class TimedOut(ClientError):  # noqa: N818
+class TimedOut(ClientError):
     """No complete answer within the time allowed. The server may have acted all the same."""
 
 
-class ConnectionLost(ClientError):  # noqa: N818
+class ConnectionLost(ClientError):
     """The connection ended before the answer was complete. `answered` tells if any byte of it had come."""
 
     def __init__(self, message: str, *, answered: bool) -> None:
@@ -48,7 +48,7 @@ class ConnectionLost(ClientError):  # noqa: N818
         self.answered = answered
 
 
-class BadResponse(ClientError):  # noqa: N818
+class BadResponse(ClientError):
     """What came back is not HTTP/1.x."""
 
 

@@ -1,7 +1,7 @@
 """What the load saw: one record per request, and the tally of many."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import ceil
@@ -132,7 +132,7 @@ class Tally:
         return quantile(self.latencies, share)
 
 
-def quantile(values: Sequence[float], share: float) -> float | None:
+def quantile(values: Collection[float], share: float) -> float | None:
     """Nearest rank: an observed value, never an interpolation. None of nothing. Raises ValueError outside
     (0, 1].
     """

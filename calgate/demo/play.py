@@ -1,0 +1,137 @@
+"""The demo itself: start, invite, perform until somebody stops it, conclude, clear away."""
+
+import asyncio
+import dataclasses
+from datetime import UTC, date, datetime
+
+from calgate.demo.figures import Board, Figures
+from calgate.demo.invitation import invitation
+from calgate.demo.show import Show
+from calgate.demo.stage import Stage, plan, stage
+from calgate.demo.watch import Watcher
+from calgate.demo.wishes import Wishes
+from core.clock import Clock
+from core.errors import UserError
+from core.redis import connect
+from loadtest.catalogue import Catalogue
+from loadtest.client import Client
+from loadtest.runner import Runner
+from loadtest.simulated import town
+from loadtest.traffic import SLOTS_VERSION, intents
+
+_LOOK_SECONDS = 0.5
+_FIRST_ANSWER_SECONDS = 30.0
+
+
+class NoAnswer(UserError):
+    """Everything runs, and yet the first request was not answered."""
+
+
+async def play(wishes: Wishes, show: Show, clock: Clock) -> None:
+    """Run the demo until its time is over or it is cancelled. Raises UserError when it cannot start."""
+    begun = clock.monotonic()
+    chosen = plan(wishes)
+    async with stage(chosen, wishes, show.step, clock) as built:
+        started = clock.now()
+        catalogue = town(wishes.seed, datetime.fromtimestamp(started, UTC))
+        async with Client(built.stack.urls.proxy, clock=clock) as client:
+            with show.step("first answer") as done:
+                done(await _first_answer(client, catalogue, clock.monotonic() - begun))
+            show.invite(invitation(chosen, built, catalogue))
+            await _Performance(wishes, show, clock, built, catalogue, client, started).run()
+    show.gone()
+
+
+async def _first_answer(client: Client, catalogue: Catalogue, since: float) -> str:
+    """Ask once, through everything, and say what came."""
+    day = catalogue.today.isoformat()
+    response = await client.request(
+        "GET",
+        f"/v2/slots?eventTypeId={catalogue.event_types[0].id}&start={day}&end={day}",
+        headers=_credentials(catalogue) | {"cal-api-version": SLOTS_VERSION},
+        timeout=_FIRST_ANSWER_SECONDS,
+    )
+    if response.status != 200:
+        raise NoAnswer(f"the first request was answered {response.status}: {response.body[:300]!r}")
+    return f"{since + response.seconds:.1f} s after the start"
+
+
+def _credentials(catalogue: Catalogue) -> dict[str, str]:
+    return {"Authorization": f"Bearer {catalogue.api_keys[0]}"}
+
+
+@dataclasses.dataclass(slots=True)
+class _Performance:
+    wishes: Wishes
+    show: Show
+    clock: Clock
+    built: Stage
+    catalogue: Catalogue
+    client: Client
+    started: float
+    """Unix seconds at which the simulated clock and the real one agreed."""
+    board: Board = dataclasses.field(default_factory=Board)
+    begun: float = 0.0
+
+    async def run(self) -> None:
+        """Traffic, watching and telling, until the time is over or this is cancelled; then the conclusion."""
+        redis = connect(self.built.settings.redis_url, client_name="calgate-demo")
+        try:
+            async with Client(self.built.simulator_admin_url, timeout=5.0, clock=self.clock) as admin:
+                watcher = Watcher(admin, redis, self.built.settings)
+                self.begun = self.clock.monotonic()
+                try:
+                    with self.show.playing():
+                        await self._perform(watcher)
+                finally:
+                    await watcher.look()
+                    self.show.conclude(self._figures(watcher))
+        finally:
+            await redis.aclose()
+
+    async def _perform(self, watcher: Watcher) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._watch(watcher)), group.create_task(self._tell(watcher))]
+            if self.wishes.traffic:
+                tasks.append(group.create_task(self._traffic()))
+            if self.wishes.duration is None:
+                return
+            await self.clock.sleep(self.wishes.duration)
+            for task in tasks:
+                task.cancel()
+
+    async def _traffic(self) -> None:
+        runner = Runner(
+            self.client,
+            self.board,
+            clock=self.clock,
+            today=self._today,
+            headers=_credentials(self.catalogue),
+            speed=self.wishes.speed,
+        )
+        wanted = intents(self.catalogue, seed=self.wishes.seed, rate_per_minute=self.wishes.rate)
+        await runner.run(wanted)
+
+    async def _watch(self, watcher: Watcher) -> None:
+        while True:
+            await watcher.look()
+            await self.clock.sleep(_LOOK_SECONDS)
+
+    async def _tell(self, watcher: Watcher) -> None:
+        while True:
+            self.show.update(self._figures(watcher))
+            await self.clock.sleep(self.show.every)
+
+    def _figures(self, watcher: Watcher) -> Figures:
+        seconds = self.clock.monotonic() - self.begun
+        return dataclasses.replace(
+            self.board.figures(now=self.clock.now(), seconds=seconds),
+            upstream=watcher.upstream,
+            store=watcher.store,
+            trouble=watcher.trouble,
+        )
+
+    def _today(self) -> date:
+        """The simulated Cal.com's day."""
+        passed = (self.clock.now() - self.started) * self.wishes.speed
+        return datetime.fromtimestamp(self.started + passed, UTC).date()
