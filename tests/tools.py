@@ -1,7 +1,9 @@
-"""Programs of the machine that some tests need."""
+"""What many tests need: programs of the machine, and patience with real processes."""
 
+import asyncio
 import os
 import shutil
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -21,3 +23,15 @@ def require_tool(name: str, debian_package: str) -> str:
     if os.environ.get(_REQUIRE) == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
+    """Return as soon as `condition` holds; TimeoutError after `seconds`.
+
+    Only for what a process outside the test does, which sends no event: its start, its death.
+    """
+    async with asyncio.timeout(seconds):
+        while True:
+            if await condition():
+                return
+            await asyncio.sleep(0.01)

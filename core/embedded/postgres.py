@@ -201,9 +201,10 @@ def _forget_dead_postmaster(cluster: Path) -> None:
 
 def _is_postgres(pid: int) -> bool:
     try:
-        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
+        program = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    except OSError:  # no such process, or a system without /proc: then a live one is believed to be it
         return identify(pid) is not None
+    return program.rpartition(b"/")[2].startswith(b"postgres")
 
 
 def _postmaster_pid(lock_file: Path) -> int | None:
