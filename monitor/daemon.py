@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -17,6 +18,9 @@ from core.urls import split_listen
 from monitor import scheduler
 from monitor.watch import STORE_LIMIT_SECONDS, Watch
 from monitor.web import application
+
+if TYPE_CHECKING:
+    from monitor.database import Database
 
 _log = logging.getLogger(__name__)
 
@@ -39,13 +43,25 @@ async def run(
         redis = connect(
             settings.redis_url, client_name="calgate-monitor", read_timeout_seconds=STORE_LIMIT_SECONDS
         )
-        watch = Watch(settings, redis, clock)
+        database = _database(settings)
+        watch = Watch(settings, redis, clock, None if database is None else database.read_indexes)
         try:
             async with scheduler.running(watch.timers(), clock):
                 await _serve(watch, sock, on_listening)
         finally:
             watch.close()
             await redis.aclose()
+            if database is not None:
+                await database.close()
+
+
+def _database(settings: Settings) -> "Database | None":
+    if settings.database_url is None:
+        return None
+    # A monitor without a database need not load its driver.
+    from monitor.database import Database
+
+    return Database(settings.database_url)
 
 
 async def _serve(watch: Watch, sock: socket.socket, on_listening: Callable[[str], None] | None) -> None:

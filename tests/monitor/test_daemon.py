@@ -74,7 +74,8 @@ async def test_it_becomes_ready_and_says_that_the_store_is_read(redis_server: st
 
 async def test_without_redis_the_page_still_renders_and_says_so(tmp_path: Path) -> None:
     async with monitor(settings(tmp_path, f"unix://{tmp_path}/none.sock")) as client:
-        text = await text_when(client, 'collector_success{collector="breaker"} 0.0')
+        await text_when(client, "ready\n", "/-/readyz")
+        text = (await client.get("/metrics")).text
         assert "calgate_up 0.0" in text
         answer = await client.get("/", headers={"Accept": "text/html"})
         assert answer.status_code == 200
@@ -124,3 +125,10 @@ async def test_cancelling_frees_the_address(redis_server: str, tmp_path: Path) -
         await client.get("/-/healthz")
     with socket.create_server(("127.0.0.1", port or 0)):
         pass
+
+
+async def test_a_database_is_watched_and_let_go(redis_server: str, postgres_url: str, tmp_path: Path) -> None:
+    with_database = settings(tmp_path, redis_server).model_copy(update={"database_url": postgres_url})
+    async with monitor(with_database) as client:
+        text = await text_when(client, 'calgate_db_up{db="main"} 1.0')
+        assert text.count("\ncalgate_db_index_present{") == 8
