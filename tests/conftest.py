@@ -1,7 +1,10 @@
 """Real servers for every test that wants one, started once a session and left nowhere."""
 
+import os
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,12 +24,27 @@ def server_dir() -> Iterator[Path]:
         yield Path(folder)
 
 
+@contextmanager
+def dying_with_us(pid: int) -> Iterator[None]:
+    """End process `pid` when this one is killed and can no longer do it itself."""
+    reading, writing = os.pipe()
+    # The pipe closes with our death, whatever the cause; that ends the read.
+    with subprocess.Popen(["/bin/sh", "-c", f"read -r _ || kill {pid}"], stdin=reading) as watcher:
+        os.close(reading)
+        try:
+            yield
+        finally:
+            watcher.kill()
+            os.close(writing)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def redis_server(server_dir: Path) -> AsyncIterator[str]:
     """URL of a real Redis of this test session."""
     async with EmbeddedRedis(server_dir) as server:
         assert server.is_real, f"these tests prove nothing on {server.engine}: install redis-server"
-        yield server.url
+        with dying_with_us(server.pid):
+            yield server.url
 
 
 @pytest_asyncio.fixture
@@ -45,4 +63,5 @@ async def redis(redis_server: str) -> AsyncIterator[Redis]:
 async def postgres_url(server_dir: Path) -> AsyncIterator[str]:
     """URL of a real PostgreSQL of this test session; whoever writes makes a schema or database of its own."""
     async with EmbeddedPostgres(server_dir) as server:
-        yield server.url
+        with dying_with_us(server.pid):
+            yield server.url

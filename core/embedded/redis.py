@@ -138,13 +138,11 @@ class EmbeddedRedis(EmbeddedServer):
         )
         return bool(moved)
 
-    async def _stop_process(self) -> None:
-        try:
-            await super()._stop_process()
-        finally:
-            if self._listener is not None:
-                self._listener.close()
-                self._listener = None
+    def _release(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        super()._release()
 
 
 async def _process_id(url: str) -> int | None:

@@ -6,10 +6,8 @@ owner and adopts it.
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
-import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -21,7 +19,7 @@ from core.clock import Clock, SystemClock
 from core.embedded import folders, runfile
 from core.embedded.runfile import OwnerLock, Record
 from core.errors import EmbeddedServerError
-from core.process import Identity, end, identify, is_running, wait_gone
+from core.process import Identity, end, identify, is_running, send, wait_gone
 from core.restart import RestartPolicy
 from core.tasks import spawn
 
@@ -32,6 +30,7 @@ _POLL_SECONDS = 0.02
 _GUEST_POLL_SECONDS = 0.1
 _WATCH_SECONDS = 0.25
 _START_TRIES = 4
+_DEATHS_KEPT = 64
 _LOG_LINES_SHOWN = 6
 _LARGEST_LOG_BYTES = 4 * 1024 * 1024
 
@@ -91,6 +90,10 @@ class EmbeddedServer(ABC):
         """Put right what the log of a failed start complains of; True when another try makes sense."""
         return False
 
+    def _release(self) -> None:
+        """Give back what is held besides the process; the folder last."""
+        self._lock.release()
+
     # ── What is true of every kind ──
 
     @property
@@ -122,8 +125,7 @@ class EmbeddedServer(ABC):
         try:
             await self._adopt_or_start()
         except BaseException:
-            await self._stop_process()
-            self._lock.release()
+            await self._stop()
             raise
         self._keeper = spawn(self._keep(), name=f"embedded-{self.name}")
         return self
@@ -136,13 +138,9 @@ class EmbeddedServer(ABC):
         try:
             if self._keeper is not None:
                 self._keeper.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await self._keeper
+                await asyncio.wait([self._keeper])
         finally:
-            try:
-                await self._stop_process()
-            finally:
-                self._lock.release()
+            await self._stop()
 
     @property
     def _known(self) -> Record:
@@ -191,18 +189,22 @@ class EmbeddedServer(ABC):
     async def _start(self) -> None:
         """Start it and wait until it answers; a few tries, for what mends itself or can be mended."""
         for attempt in range(1, _START_TRIES + 1):
-            launch = await self._plan()
-            started_at = self._rotate_log()
-            failure = await self._launch(launch)
+            try:
+                launch = await self._plan()
+                started_at = self._rotate_log()
+                failure = await self._launch(launch)
+            except OSError as error:  # the disk is full, the folder has gone, no process can be had
+                await self._end_process()
+                raise folders.unusable(self.folder, error) from None
             if failure is None:
                 facts = {"engine": launch.engine, "pid": self.pid, "url": launch.url}
                 _log.info(f"{self.name}.started", extra=facts)
                 return
+            await self._end_process()
             tail = self._log_since(started_at) or failure
             if attempt == _START_TRIES or not self._mend(tail):
                 break
             await self._clock.sleep(0.2 * attempt)
-        await self._stop_process()
         raise EmbeddedServerError(
             f"the embedded {self.name} ({launch.engine}) does not start in {self.folder}; its log "
             f"({self.log_path}) ends with:\n{_last_lines(tail)}"
@@ -241,18 +243,16 @@ class EmbeddedServer(ABC):
         deaths: list[float] = []
         while True:
             await self._gone()
-            now = self._clock.monotonic()
-            deaths = [*deaths[-63:], now]
-            wait = self._policy.wait(deaths, now)
-            _log.error(
-                f"{self.name}.died",
-                extra={"pid": self.pid, "code": self._exit_code, "restart_in_seconds": wait},
-            )
-            await self._clock.sleep(wait)
-            try:
-                await self._start()
-            except EmbeddedServerError as error:
-                _log.error(f"{self.name}.restart_failed", extra={"reason": str(error)})
+            _log.error(f"{self.name}.died", extra={"pid": self.pid, "code": self._exit_code})
+            while True:
+                now = self._clock.monotonic()
+                deaths = [*deaths[-_DEATHS_KEPT:], now]
+                await self._clock.sleep(self._policy.wait(deaths, now))
+                try:
+                    await self._start()
+                    break
+                except EmbeddedServerError as error:
+                    _log.error(f"{self.name}.restart_failed", extra={"reason": str(error)})
 
     @property
     def _exit_code(self) -> int | None:
@@ -265,29 +265,36 @@ class EmbeddedServer(ABC):
         while is_running(self._known.identity):  # adopted: not our child, so nobody tells us
             await self._clock.sleep(_WATCH_SECONDS)
 
-    async def _stop_process(self) -> None:
-        record = self._record
-        if record is None:
+    async def _stop(self) -> None:
+        """Stop the server and give up the folder; cancelled, kill it at once."""
+        was_running = self._record is not None and is_running(self._record.identity)
+        try:
+            await self._end_process()
+            if was_running:
+                _log.info(f"{self.name}.stopped", extra={"pid": self.pid})
+        finally:
+            self._release()
+
+    async def _end_process(self) -> None:
+        if self._record is None:
             return
+        identity = self._record.identity
         try:
             for signum, seconds in self.stop_signals:
-                if await self._stopped_by(record.identity, signum, seconds):
+                if await self._stopped_by(identity, signum, seconds):
                     break
             else:
-                _log.warning(f"{self.name}.killed", extra={"pid": record.identity.pid})
+                _log.warning(f"{self.name}.killed", extra={"pid": identity.pid})
         finally:
             # Also when cancelled half-way: what we leave must not run on without an owner.
-            if is_running(record.identity):
-                os.kill(record.identity.pid, signal.SIGKILL)
+            send(identity, signal.SIGKILL)
             if self._process is not None:
                 await self._process.wait()
-        self._runfile.unlink(missing_ok=True)
-        self._record = self._process = None
-        _log.info(f"{self.name}.stopped", extra={"pid": record.identity.pid})
+                self._process = None
+            self._runfile.unlink(missing_ok=True)
 
     async def _stopped_by(self, identity: Identity, signum: signal.Signals, seconds: float) -> bool:
-        if is_running(identity):
-            os.kill(identity.pid, signum)
+        send(identity, signum)
         return await wait_gone(identity, seconds, self._clock)
 
     def _rotate_log(self) -> int:

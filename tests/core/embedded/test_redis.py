@@ -20,6 +20,7 @@ from core.embedded.runfile import OwnerLock, read
 from core.errors import EmbeddedServerError
 from core.process import Identity, identify, is_running, wait_gone
 from core.redis import capabilities, connect
+from core.restart import RestartPolicy
 from tests.tools import eventually
 
 IMITATION = Engine("fakeredis", "imitation", "for trying out only", None)
@@ -206,3 +207,31 @@ async def test_the_imitation_says_what_it_is_and_keeps_its_port_over_a_restart(f
         os.kill(pid, signal.SIGKILL)
         await until_another(server, pid)
         assert server.url == url
+
+
+async def test_a_restart_that_fails_is_tried_again_until_it_works(folder: Path) -> None:
+    engine, _ = choose()
+    assert engine.binary is not None
+    program = folder / "redis-server"
+
+    def install(line: str) -> None:
+        fresh = folder / "fresh"
+        fresh.write_text(f"#!/bin/sh\n{line}\n")
+        fresh.chmod(0o755)
+        fresh.replace(program)
+
+    install(f'exec {engine.binary} "$@"')
+    policy = RestartPolicy(second_seconds=0.01, longest_seconds=0.01)
+    through_script = Engine("redis", engine.version, "a script", program)
+    async with EmbeddedRedis(folder, engine=through_script, policy=policy) as server:
+        install(f"echo tried >> {folder}/tries; exit 1")
+        pid = server.pid
+        os.kill(pid, signal.SIGKILL)
+
+        async def tried_twice() -> bool:
+            return (folder / "tries").exists() and len((folder / "tries").read_text().splitlines()) >= 2
+
+        await eventually(tried_twice)
+        install(f'exec {engine.binary} "$@"')
+        await until_another(server, pid)
+        assert await ask(server.url, "PING") in (b"PONG", True)
