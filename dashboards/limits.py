@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from alerts.objectives import OBJECTIVES
 
+ABOVE_ZERO = 1e-9
+"""A threshold of 0 means "none at all": the colour begins just above it."""
+
 GREEN, ORANGE, RED = "green", "orange", "red"
 
 
@@ -34,8 +37,7 @@ def limits(*names: str, share: bool = False) -> tuple[Step, ...]:
     return (
         Step(GREEN, None),
         *(
-            # A threshold of 0 means "none at all": the colour begins just above, not at it.
-            Step(colour, objective.threshold or 1e-9)
+            Step(colour, objective.threshold or ABOVE_ZERO)
             for colour, objective in zip(colours, objectives, strict=True)
         ),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from grafanalib import core
 
 from alerts.model import Links
-from dashboards.limits import UNBOUNDED, Step
+from dashboards.limits import ABOVE_ZERO, UNBOUNDED, Step
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
@@ -81,8 +81,18 @@ def build(tile: Tile, links: Links, x: int, y: int) -> Any:
             raise ValueError(f"{tile.title}: no panel is of kind {kind!r}")
 
 
+_NO_LEGEND_FOR_ZEROS = {
+    # Every known label value is exported from the start; those that never occurred would fill the legend.
+    "matcher": {"id": "byValue", "options": {"reducer": "allIsZero", "op": "gte", "value": 0}},
+    "properties": [{"id": "custom.hideFrom", "value": {"legend": True, "tooltip": True, "viz": False}}],
+}
+
+
 def _graph(tile: Tile, common: dict[str, Any]) -> Any:
-    judged = tile.steps != UNBOUNDED
+    # Where nothing at all is allowed an area above 0 would paint the whole panel red: there the line turns
+    # red.
+    nothing_allowed = any(step.value == ABOVE_ZERO for step in tile.steps)
+    bounded = tile.steps != UNBOUNDED and not nothing_allowed
     return core.TimeSeries(
         **common,
         unit=tile.unit,
@@ -91,7 +101,9 @@ def _graph(tile: Tile, common: dict[str, Any]) -> Any:
         showPoints="never",
         spanNulls=False,
         stacking={"mode": "normal" if tile.stacked else "none", "group": "A"},
-        thresholdsStyleMode="dashed+area" if judged else "off",
+        colorMode="thresholds" if nothing_allowed else "palette-classic",
+        thresholdsStyleMode="dashed+area" if bounded else "off",
+        overrides=[_NO_LEGEND_FOR_ZEROS],
         tooltipMode="multi",
         tooltipSort="desc",
         axisSoftMin=0 if tile.floor_zero else None,

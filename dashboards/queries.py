@@ -37,10 +37,13 @@ def ratio(part: str, whole: str) -> str:
 
 
 def quantile(share: float, histogram: str, window: str, by: str = "", **matchers: str) -> str:
-    """An estimated quantile of a histogram over `window`, by label `by` if given."""
+    """An estimated quantile of a histogram over `window`, by label `by` if given.
+
+    Without observations a quantile is NaN, which spoils an axis: the comparison drops it.
+    """
     grouping = f"le, {by}" if by else "le"
     buckets = increase(f"{histogram}_bucket", window, **matchers)
-    return f"histogram_quantile({share:g}, sum by ({grouping}) ({buckets}))"
+    return f"histogram_quantile({share:g}, sum by ({grouping}) ({buckets})) >= 0"
 
 
 def age(timestamp: str, by: str = "") -> str:
