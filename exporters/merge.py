@@ -20,8 +20,8 @@ from exporters.slotfile import SUFFIX, SlotFile
 
 _N = TypeVar("_N", int, float)
 
-LEASE_SECONDS = 5.0
-"""A slot whose last beat is older than this has no live worker."""
+LEASE_SECONDS = 10.0
+"""A slot whose last beat is older than this has no live worker; several times what a worker may hang on its store."""
 
 
 @dataclass(frozen=True)
