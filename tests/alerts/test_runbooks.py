@@ -1,11 +1,13 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from alerts.definitions import define
 from alerts.model import Alert, Links
 from alerts.vocabulary import metric_of
+from calgate.cli import cli
 from core.settings import Settings
 from dashboards.overview import overview
 from dashboards.walk import panels
@@ -40,9 +42,16 @@ def test_a_runbook_belongs_to_an_alert_or_a_panel(page: Path) -> None:
 
 @each_page
 def test_a_runbook_names_only_commands_that_exist(page: Path) -> None:
-    for name in re.findall(r"`calgate ([a-z]+)|^calgate ([a-z]+)", page.read_text(), re.MULTILINE):
-        command = name[0] or name[1]
-        assert (ROOT / "calgate" / "commands" / f"{command}.py").is_file(), command
+    context = click.Context(cli)
+    for line in re.findall(r"(?:^|`)calgate ([a-z][^`\n]*)", page.read_text(), re.MULTILINE):
+        words = line.split()
+        command = cli.get_command(context, words[0])
+        assert command is not None, line
+        if isinstance(command, click.Group):
+            command = command.get_command(context, words[1])
+            assert command is not None, line
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
 
 
 @each_page
