@@ -4,6 +4,7 @@ from typing import Final
 
 from calcom.simulator import (
     routes_bookings,
+    routes_bookings_old,
     routes_calendars,
     routes_event_types,
     routes_people,
@@ -16,6 +17,7 @@ from calcom.simulator.routing import Endpoint
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *routes_slots.ENDPOINTS,
     *routes_bookings.ENDPOINTS,
+    *routes_bookings_old.ENDPOINTS,
     *routes_event_types.ENDPOINTS,
     *routes_schedules.ENDPOINTS,
     *routes_people.ENDPOINTS,
