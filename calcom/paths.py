@@ -39,7 +39,7 @@ class Classified:
     """One request, classified.
 
     `is_write` tells whether the call may change anything upstream, `touches_slots` whether it may
-    change what is bookable, `reads_slots` whether its answer offers times.
+    change what is bookable, `reads_slots` whether times are computed for its answer.
     """
 
     route: Route
@@ -85,10 +85,10 @@ _OFFERING_POSTS: Final = re.compile(r"/v2/(.+/)?routing-forms/[^/]+/(calculate-s
 def normalise(path: str) -> str:
     """The path Cal.com routes by, after the rewrites its server does (contract 1).
 
-    Percent-escapes are resolved and empty segments dropped, so that no spelling of a path can
-    slip past a rule. Only for deciding: what is forwarded is what the client sent.
+    Percent-escapes are resolved, case is folded and empty segments are dropped, so that no spelling of
+    a path can slip past a rule. Only for deciding: what is forwarded is what the client sent.
     """
-    parts = [part for part in unquote(path).split("/") if part]
+    parts = [part for part in unquote(path).lower().split("/") if part]
     if parts[:2] == ["api", "v2"]:
         parts = parts[1:]
     if parts[:2] == ["v2", "ee"]:
@@ -107,9 +107,11 @@ def classify(method: str, path: str) -> Classified:
     is_write = not safe or writes_by_get
     if clean in ("/v2/slots", "/v2/slots/available") and safe:
         route = Route.SLOTS if clean == "/v2/slots" else Route.SLOTS_LEGACY
-        return Classified(route, "slots", Breaker.SLOTS, False, False, method == "GET")
+        return Classified(route, "slots", Breaker.SLOTS, False, False, method != "OPTIONS")
     offers = _OFFERING_POSTS.fullmatch(clean) is not None
-    touches = writes_by_get or (not safe and not any(rule.fullmatch(clean) for rule in _HARMLESS))
+    # An escaped slash is part of an id to Cal.com, so only a path without escapes proves a write harmless.
+    harmless = "%" not in path and any(rule.fullmatch(clean) for rule in _HARMLESS)
+    touches = writes_by_get or (not safe and not harmless)
     return Classified(
         route=_route(endpoint, is_write=is_write),
         endpoint=endpoint,

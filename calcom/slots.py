@@ -43,7 +43,7 @@ class Query:
 
 
 def parse(query_string: str, version: str) -> Query | None:
-    """Read a query; `None` when it is not one to keep: unknown or repeated parameters, no bounds.
+    """Read a query; `None` when it is not one to keep: unknown or repeated parameters, no bounds, no text.
 
     Such a query still goes to Cal.com, whose refusal is the client's answer.
     """
@@ -55,6 +55,9 @@ def parse(query_string: str, version: str) -> Query | None:
     if len(values) != len(pairs) or not values.keys() <= PARAMETERS:
         return None
     if not values.get("start") or not values.get("end"):
+        return None
+    # Escapes that are no UTF-8 all read as one character, and NUL divides the parts of a key.
+    if any(odd in value for value in values.values() for odd in ("\x00", "\ufffd")):
         return None
     if "format" in values:
         values["format"] = values["format"].lower()
@@ -80,7 +83,8 @@ def _instant(text: str, *, is_end: bool) -> str:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        return text
+        # Cal.com may read what Python does not; all such bounds count as one, which can only cost a wait.
+        return ""
     at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     if is_end and (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0):
         at += timedelta(hours=23, minutes=59, seconds=59)

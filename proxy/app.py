@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,22 +15,23 @@ from calcom import ratelimit, versions
 from calcom.paths import Classified, Route, classify, normalise
 from calcom.slots import Query, loosely, parse
 from core.clock import Clock
-from core.tasks import spawn
 from proxy.cache.serve import Answer, SlotsCache
 from proxy.edge.access_log import AccessLog
-from proxy.edge.headers import as_text, forwarded, returned
-from proxy.edge.request import Receive, Request, Scope, Send
+from proxy.edge.headers import as_text, forwarded, has, returned
+from proxy.edge.request import JSON, Receive, Request, Scope, Send
+from proxy.outlive import outlive
 from proxy.refusals import (
     BadPath,
+    Broken,
     ClientGone,
+    NotSent,
     NotServed,
     OutcomeUnknown,
-    Overloaded,
     Refused,
     UpstreamTimeout,
 )
 from proxy.telemetry import GATEWAY, INVALID, Telemetry
-from proxy.upstream import Call, Upstream
+from proxy.upstream import Call, Upstream, read
 from proxy.writes import Writes
 
 _log = logging.getLogger(__name__)
@@ -38,8 +39,6 @@ _log = logging.getLogger(__name__)
 # A body up to this size is read before a call is asked for: leave to call must be used at once, and a client
 # may take its time. Bookings are far below; what is larger streams.
 _READ_AHEAD_BYTES: Final = 65_536
-
-_JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 
 
 @dataclass(slots=True)
@@ -54,20 +53,18 @@ class Gateway:
     clock: Clock
     is_ready: Callable[[], bool]
     max_body: int
-    max_requests: int
+    body_seconds: float
     draining: bool = field(default=False)
-    in_flight: int = field(default=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Never raises for what a client or Cal.com did."""
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
-        request = Request(scope, receive, send)
+        request = Request(scope, receive, send, self.clock)
         request.closing = self.draining
         started = self.clock.monotonic()
         kind = _kind(request)
         route = kind.route.value if kind else (GATEWAY if request.path.startswith("/-/") else INVALID)
-        self.in_flight += 1
         self.telemetry.began(route)
         try:
             await self._serve(request, kind)
@@ -76,8 +73,13 @@ class Gateway:
             request.facts["client"] = "gone"
         except Refused as refusal:
             await self._refuse(request, refusal)
+        except Exception as error:  # noqa: BLE001  # the last door: a bug must not look like an outage
+            # Only where it happened: an error's own text may quote what a client sent.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            problem = {"problem": type(error).__name__, "where": where, "request_id": request.id}
+            _log.error("request.failed", extra=problem)
+            await self._refuse(request, Broken())
         finally:
-            self.in_flight -= 1
             self._note(request, route, self.clock.monotonic() - started)
 
     async def _serve(self, request: Request, kind: Classified | None) -> None:
@@ -86,8 +88,6 @@ class Gateway:
             return
         if any(part in (".", "..") for part in normalise(request.path).split("/")):
             raise BadPath
-        if self.in_flight > self.max_requests:
-            raise Overloaded(retry_after=1.0)
         if kind.reads_slots:
             await self._offer(request, kind)
         elif kind.is_write:
@@ -98,11 +98,11 @@ class Gateway:
     async def _own(self, request: Request) -> None:
         """The gateway's own paths, and everything that is nobody's."""
         if request.path == "/-/healthz":
-            await request.answer(200, [_JSON], b'{"status":"ok"}')
+            await request.answer(200, [JSON], b'{"status":"ok"}')
         elif request.path == "/-/readyz":
             ready = self.is_ready() and not self.draining
             word = "ready" if ready else ("draining" if self.draining else "not ready")
-            await request.answer(200 if ready else 503, [_JSON], orjson.dumps({"status": word}))
+            await request.answer(200 if ready else 503, [JSON], orjson.dumps({"status": word}))
         else:
             raise NotServed(
                 f"Cannot {request.method} {request.path}: this gateway forwards /v2/* and /api/v2/*."
@@ -113,7 +113,8 @@ class Gateway:
         headers = as_text(request.headers)
         text = request.query.decode("latin-1")
         query = None
-        if kind.route is Route.SLOTS and versions.effective(headers.get("cal-api-version")) == versions.SLOTS:
+        is_plain = kind.route is Route.SLOTS and request.method == "GET"
+        if is_plain and versions.effective(headers.get("cal-api-version")) == versions.SLOTS:
             query = parse(text, versions.SLOTS)
         if query is not None:
             call = await self._call(request, kind, shared=True)
@@ -144,7 +145,7 @@ class Gateway:
         )
 
     async def _body(self, request: Request) -> bytes | AsyncIterator[bytes]:
-        pieces = request.body(self.max_body)
+        pieces = request.body(self.max_body, self.body_seconds)
         read = bytearray()
         async for piece in pieces:
             read += piece
@@ -156,59 +157,40 @@ class Gateway:
         """A write: once it has left, neither a client that goes away nor a stop may interrupt it."""
         call = await self._call(request, kind)
         if isinstance(call.body, bytes):
-            await asyncio.shield(spawn(self._write_through(request, call), name="write"))
+            await outlive(self._write_through(request, call), name="write")
         else:
             # A body that is still coming dies with its client, and is then no complete request upstream.
             await self._write_through(request, call)
 
     async def _write_through(self, request: Request, call: Call) -> None:
         if not call.kind.touches_slots:
-            await self._pass(request, call, watched=False)
+            await self._stream(request, call, None)
             return
         async with self.writes.intent() as intent:
-            intent.sent = False
             try:
                 response = await self.upstream.send(call)
-                intent.sent, intent.status = True, response.status_code
-                body = await response.aread()
-            except UpstreamTimeout as refusal:
-                intent.sent = True
-                raise OutcomeUnknown from refusal
-            except httpx2.TransportError as error:
-                raise OutcomeUnknown from error
-            except asyncio.CancelledError:
-                intent.sent = True
+                intent.status = response.status_code
+                body = await read(response)
+            except NotSent:
+                intent.sent = False
                 raise
-            finally:
-                if intent.sent and intent.status:
-                    await response.aclose()
+            except UpstreamTimeout as refusal:
+                raise OutcomeUnknown from refusal
         # Only now: when the client reads its answer, no process serves the old availability any more.
         request.facts["upstream_status"] = response.status_code
-        headers = returned(response.headers.raw, framed=False)
-        await request.answer(
-            response.status_code, [*headers, (b"cache-status", b"calgate; fwd=method")], body
-        )
+        headers = [*returned(response.headers.raw), (b"cache-status", b"calgate; fwd=method")]
+        await request.answer(response.status_code, headers, body)
 
-    async def _pass(
-        self, request: Request, call: Call, *, offered: Query | None = None, watched: bool = True
-    ) -> None:
-        """Stream Cal.com's answer through; a client that goes away ends the read."""
-        passing = self._stream(request, call, offered)
-        if not watched or not isinstance(call.body, bytes):
-            await passing
-            return
-        stream = spawn(passing, name="pass")
-        gone = spawn(request.gone(), name="client.gone")
-        try:
-            await asyncio.wait([stream, gone], return_when=asyncio.FIRST_COMPLETED)
-            if not stream.done():
-                stream.cancel()
-                await asyncio.wait([stream])
-                raise ClientGone
-            await stream
-        finally:
-            for task in (gone, stream):
-                task.cancel()
+    async def _pass(self, request: Request, call: Call, *, offered: Query | None = None) -> None:
+        """Stream Cal.com's answer through; a client that goes away ends a read, but never a write."""
+        if call.kind.is_write:
+            await outlive(self._stream(request, call, offered), name="write")
+        elif isinstance(call.body, bytes):
+            async with request.watched():
+                await self._stream(request, call, offered)
+        else:
+            # While its body is coming, the body tells that the client has gone.
+            await self._stream(request, call, offered)
 
     async def _stream(self, request: Request, call: Call, offered: Query | None) -> None:
         if offered is None:
@@ -218,7 +200,12 @@ class Gateway:
         try:
             headers = returned(response.headers.raw, framed=True)
             detail = b"calgate; fwd=method" if call.kind.is_write else b"calgate; fwd=bypass"
-            await request.start(response.status_code, [*headers, (b"cache-status", detail)])
+            headers.append((b"cache-status", detail))
+            if request.version == "1.0" and not has(headers, b"content-length"):
+                # Such a client knows no chunks, and takes a cut for the end: it gets a length.
+                await request.answer(response.status_code, headers, await read(response))
+                return
+            await request.start(response.status_code, headers)
             async for piece in response.aiter_raw():
                 await request.write(piece, more=True)
             await request.write(b"", more=False)
@@ -232,7 +219,7 @@ class Gateway:
             # The status line is out: all that is left is to break off, so that nobody takes half for whole.
             request.outcome = "error"
             raise ConnectionAbortedError(refusal.reason)
-        await request.refuse(refusal, self.clock.now())
+        await request.refuse(refusal)
 
     def _note(self, request: Request, route: str, seconds: float) -> None:
         self.telemetry.ended(route, request.status, request.outcome, seconds)

@@ -28,7 +28,11 @@ class Refused(Exception):
         return [(b"retry-after", str(max(1, math.ceil(self.retry_after))).encode())]
 
 
-class BudgetSpent(Refused):
+class NotSent(Refused):
+    """Nothing of the request has reached Cal.com."""
+
+
+class BudgetSpent(NotSent):
     """The calls Cal.com allows this credential are spent."""
 
     status = 429
@@ -52,13 +56,13 @@ class BudgetSpent(Refused):
         ]
 
 
-class CircuitOpen(Refused):
+class CircuitOpen(NotSent):
     """Calgate - Cal.com keeps failing, so it is not called at the moment."""
 
     reason = "breaker"
 
 
-class StoreUnavailable(Refused):
+class StoreUnavailable(NotSent):
     """Calgate - its Redis cannot be reached, and without it no call may leave safely."""
 
     reason = "store"
@@ -77,7 +81,7 @@ class UpstreamTimeout(Refused):
     reason = "timeout"
 
 
-class UpstreamUnreachable(Refused):
+class UpstreamUnreachable(NotSent):
     """Calgate - Cal.com could not be reached."""
 
     status = 502
@@ -98,11 +102,32 @@ class BodyTooLarge(Refused):
     reason = "body_too_large"
 
 
+class TooSlow(Refused):
+    """The request body did not arrive in time."""
+
+    status = 408
+    reason = "slow_body"
+
+
+class Malformed(Refused):
+    """The request is not valid HTTP/1.1."""
+
+    status = 400
+    reason = "malformed"
+
+
 class BadPath(Refused):
     """A path must not contain dot segments."""
 
     status = 400
     reason = "bad_path"
+
+
+class Unsendable(NotSent):
+    """The request cannot be put to Cal.com as it is."""
+
+    status = 400
+    reason = "unsendable"
 
 
 class NotServed(Refused):
@@ -112,10 +137,17 @@ class NotServed(Refused):
     reason = "not_served"
 
 
-class Overloaded(Refused):
-    """Calgate - this process has all the requests it can hold."""
+class Overloaded(NotSent):
+    """Calgate - this process has all the calls to Cal.com it can hold."""
 
     reason = "overload"
+
+
+class Broken(Refused):
+    """Calgate - an error of its own. The log has it under this request's id."""
+
+    status = 500
+    reason = "internal"
 
 
 class ClientGone(Exception):

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, cast
 
 import uvicorn
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from core.clock import Clock, SystemClock
@@ -35,6 +35,10 @@ _log = logging.getLogger(__name__)
 
 _BEAT_SECONDS: Final = 1.0
 
+# One process keeps no more of them busy; a command takes a fraction of a millisecond.
+_REDIS_CONNECTIONS: Final = 32
+_REDIS_WAIT_SECONDS: Final = 2.0
+
 # A client may have sent a request on an idle connection before it learns that we are going. Idle connections
 # get this long to say something, and are told to close in the answer; a request in the kernel's buffer of a
 # closed connection would be lost.
@@ -55,7 +59,8 @@ async def run_process(settings: Settings, sock: socket.socket, slot: int) -> Non
             )
             server = _Server(_config(gateway, bounds, settings), gateway)
             serving = spawn(server.serve(sockets=[sock]), name="serve")
-            beating = spawn(_beat(counters, ready, gateway.telemetry, gateway.clock), name="beat")
+            beating = spawn(_beat(counters, gateway.telemetry, gateway.clock), name="beat")
+            looking = spawn(ready.watch(gateway.clock), name="ready")
             _log.info("proxy.started", extra={"slot": slot})
             try:
                 await asyncio.shield(serving)
@@ -65,8 +70,8 @@ async def run_process(settings: Settings, sock: socket.socket, slot: int) -> Non
                 await serving
                 _log.info("proxy.drained", extra={"slot": slot})
             finally:
-                beating.cancel()
-                serving.cancel()
+                for task in (serving, beating, looking):
+                    task.cancel()
 
 
 class Readiness:
@@ -78,6 +83,12 @@ class Readiness:
 
     def __call__(self) -> bool:
         return self.is_ready
+
+    async def watch(self, clock: Clock) -> None:
+        """Look once a second, for ever. Apart from the beat: a look at a Redis that hangs takes its time."""
+        while True:
+            await clock.sleep(_BEAT_SECONDS)
+            await self.look()
 
     async def look(self) -> None:
         try:
@@ -101,8 +112,9 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
     )
     telemetry = Telemetry(counters)
     redis = connect(settings.redis_url, client_name="calgate-proxy")
+    _queue_for_connections(redis)
     epoch.guard(redis, keys, timing.hold_off)
-    http = upstream.client(settings)
+    http = upstream.transport(settings)
     try:
         limits = Limits(
             api_key=settings.rate_limit,
@@ -135,7 +147,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
                 clock=clock,
                 is_ready=ready,
                 max_body=settings.max_body_bytes,
-                max_requests=settings.max_connections,
+                body_seconds=settings.client_head_timeout_seconds,
             ),
             ready,
         )
@@ -144,17 +156,30 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         await redis.aclose()
 
 
-async def _beat(counters: WorkerSlot, ready: Readiness, telemetry: Telemetry, clock: Clock) -> None:
-    """Keep the lease, the readiness and the measure of how late this loop runs."""
+def _queue_for_connections(redis: Redis) -> None:
+    """Have callers wait for a connection while all are busy, instead of failing at the sixty-fifth."""
+    pool = redis.connection_pool
+    redis.connection_pool = BlockingConnectionPool(
+        connection_class=pool.connection_class,
+        max_connections=_REDIS_CONNECTIONS,
+        timeout=_REDIS_WAIT_SECONDS,
+        **pool.connection_kwargs,
+    )
+
+
+async def _beat(counters: WorkerSlot, telemetry: Telemetry, clock: Clock) -> None:
+    """Keep the lease, and the measure of how late this loop runs."""
     while True:
         counters.beat(clock.now())
         due = clock.monotonic() + _BEAT_SECONDS
         await clock.sleep(_BEAT_SECONDS)
         telemetry.lagged(max(0.0, clock.monotonic() - due))
-        await ready.look()
 
 
 def _config(gateway: Gateway, bounds: Bounds, settings: Settings) -> uvicorn.Config:
+    # What it has to say is said by us, and with it come tracebacks of answers we broke off on purpose.
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return uvicorn.Config(
         cast(Any, gateway),
         http=bounded(bounds),
@@ -188,6 +213,8 @@ class _Server(uvicorn.Server):
             server.close()
         await self._linger()
         await super().shutdown(sockets)
+        if self.server_state.tasks:
+            _log.warning("proxy.cut_short", extra={"requests": len(self.server_state.tasks)})
 
     async def _linger(self) -> None:
         clock = self._gateway.clock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from redis.exceptions import RedisError
 from core.clock import Clock
 from core.tasks import spawn
 from proxy.cache.store import Store
+from proxy.outlive import outlive
 from proxy.refusals import StoreUnavailable
 from proxy.telemetry import Telemetry
 
@@ -76,7 +76,7 @@ class Writes:
         finally:
             renewal.cancel()
             # Its own task: a client that goes away now must not leave a booking unannounced.
-            await asyncio.shield(spawn(self._resolve(intent), name="write.resolve"))
+            await outlive(self._resolve(intent), name="write.resolve")
 
     async def _renew(self, write: str) -> None:
         while True:

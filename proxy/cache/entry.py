@@ -15,9 +15,10 @@ MAX_BODY_BYTES: Final = 1_048_576
 EMPTY_SECONDS: Final = 3.0
 """An empty answer lives no longer: a broken calendar looks like no slots (contract 4.1)."""
 
-# An answer's headers that belong to that one exchange, not to the slots.
+# An answer's headers that belong to that one exchange, not to the slots. `date` is kept: it tells, with `age`,
+# when Cal.com said so.
 _NOT_KEPT: Final = frozenset(
-    {"age", "cf-cache-status", "cf-ray", "content-encoding", "content-length", "date", "etag", "server"}
+    {"age", "cf-cache-status", "cf-ray", "content-encoding", "content-length", "etag", "server"}
     | {"set-cookie", "via", "x-request-id", "x-response-time"}
 )
 
@@ -44,7 +45,7 @@ def kept_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], .
 def lifetime(body: bytes, *, ttl: float, now: float) -> float:
     """Seconds an answer may be served; 0 when it must not be kept.
 
-    It ends when the first slot offered begins (mechanism 20: slots pass without any write), and
+    It ends when the next slot offered begins (mechanism 20: slots pass without any write), and
     soon when nothing is offered at all. *now* is Unix seconds.
     """
     if len(body) > MAX_BODY_BYTES:
@@ -54,15 +55,10 @@ def lifetime(body: bytes, *, ttl: float, now: float) -> float:
         days = document["data"]
         if document["status"] != "success" or not isinstance(days, dict):
             return 0.0
-        first = min((slot["start"] for slots in days.values() for slot in slots), key=_instant, default=None)
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        starts = [datetime.fromisoformat(slot["start"]) for slots in days.values() for slot in slots]
+        if not starts:
+            return min(ttl, EMPTY_SECONDS)
+        # A slot that has begun already cannot get any older; then only the others, or the ordinary limit, hold.
+        return min([ttl, *(left for start in starts if (left := start.timestamp() - now) > 0)])
+    except (KeyError, TypeError, ValueError):
         return 0.0
-    if first is None:
-        return min(ttl, EMPTY_SECONDS)
-    left = _instant(first) - now
-    # A slot that has begun already cannot get any older; then only the ordinary limit holds.
-    return min(ttl, left) if left > 0 else ttl
-
-
-def _instant(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

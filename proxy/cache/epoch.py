@@ -17,14 +17,20 @@ def guard(redis: Redis, keys: Keys, hold_off: float) -> None:
     Whatever made the server forget also broke every connection to it, so no command of ours can reach
     the new one ahead of this check. Servers without a run id (imitations) go unchecked.
     """
-    script = lua(__package__, "epoch")
-    names = [keys.epoch, keys.generation, keys.hold, keys.doubt, keys.writes, keys.jobs]
+    script = lua(__package__, "bump", "epoch")
+    names = [keys.epoch, keys.generation, keys.bumps, keys.jobs]
 
     async def check(connection: Any) -> None:
         await connection.on_connect()
         run_id = _run_id(await _ask(connection, "INFO", "server"))
         if run_id:
-            await _ask(connection, "EVAL", script, len(names), *names, run_id, round(hold_off * 1000))
+            while not await _ran(connection, script, len(names), *names, run_id, round(hold_off * 1000)):
+                # It came back full; answers of the past may not be served anyhow.
+                entries = await _ask(connection, "ZRANGE", keys.index, 0, 499)
+                if not entries:
+                    raise RedisError("no room for the new epoch")
+                await _ask(connection, "DEL", *entries)
+                await _ask(connection, "ZREM", keys.index, *entries)
 
     redis.connection_pool.connection_kwargs["redis_connect_func"] = check
 
@@ -35,6 +41,17 @@ async def _ask(connection: Any, *command: str | int | bytes) -> Any:
     if isinstance(reply, ResponseError):
         raise RedisError(str(reply))
     return reply
+
+
+async def _ran(connection: Any, *script: str | int | bytes) -> bool:
+    """Run a script; False when there was no room for what it writes."""
+    try:
+        await _ask(connection, "EVAL", *script)
+    except RedisError as error:
+        if "OOM command" in str(error):
+            return False
+        raise
+    return True
 
 
 def _run_id(info: object) -> bytes:

@@ -1,36 +1,45 @@
--- Ask to fetch one span, and announce the fetch.
--- KEYS: generation, hold, fetches
--- ARGV: token, ms the announcement lasts, generation already waited for (0: none yet)
--- Returns {generation the fetch is good for, ms to wait}; announced only when there is nothing to wait for.
+-- Ask to fetch one span for whoever must see a certain generation, and announce the fetch.
+-- KEYS: generation, bumps, fetches
+-- ARGV: token, ms the announcement lasts, hold-off ms, generation wanted (0: the present one)
+-- Returns {generation the answer will be good for, 0}, or {generation wanted, ms to wait}: then nothing is announced.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local generation = tonumber(redis.call('GET', KEYS[1]) or '0')
-local hold = tonumber(redis.call('GET', KEYS[2]) or '0')
+local wanted = tonumber(ARGV[4])
+if wanted == 0 then
+  wanted = generation
+end
+local good_for, until_ms = generation, 0
 
--- While writes keep coming the hold-off never ends, but who asked before a write need not see it: a
--- caller that has waited for its own generation may fetch for that one.
-local good_for = tonumber(ARGV[3])
-if hold <= now then
-  good_for = generation
-elseif good_for == 0 then
-  return {generation, hold - now}
+-- Cal.com's slot cache may hide a generation until its hold-off has passed; the one before the oldest such
+-- is certain to show. While writes keep coming the present one never is, so nobody waits for that.
+local recent = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. (now - ARGV[3]), '+inf', 'WITHSCORES')
+for i = 1, #recent, 2 do
+  local bumped, at = tonumber(recent[i]), tonumber(recent[i + 1])
+  good_for = math.min(good_for, bumped - 1)
+  if bumped <= wanted then
+    until_ms = math.max(until_ms, at + ARGV[3])
+  end
 end
 
--- An older fetch of this span may have put the old slots into Cal.com's cache when it ended, which can
--- be later than the write that made them old.
-local until_ms = 0
+-- Cal.com remembers what another fetch of this span was told, from when that fetch ends: it may be older than
+-- a write that was made while it ran, and then so is what this one would be told.
 local fetches = redis.call('HGETALL', KEYS[3])
 for i = 1, #fetches, 2 do
   local began, remembered = string.match(fetches[i + 1], '(%d+):(%d+)')
-  remembered = tonumber(remembered)
+  began, remembered = tonumber(began), tonumber(remembered)
   if remembered <= now then
     redis.call('HDEL', KEYS[3], fetches[i])
-  elseif tonumber(began) < good_for and remembered > until_ms then
-    until_ms = remembered
+  else
+    good_for = math.min(good_for, began)
+    if began < wanted then
+      until_ms = math.max(until_ms, remembered)
+    end
   end
 end
-if until_ms > now then
-  return {good_for, until_ms - now}
+
+if good_for < wanted then
+  return {wanted, math.max(until_ms - now, 1)}
 end
 redis.call('HSET', KEYS[3], ARGV[1], good_for .. ':' .. (now + ARGV[2]))
 redis.call('PEXPIRE', KEYS[3], ARGV[2])

@@ -1,6 +1,6 @@
 -- Finish a fetch, and store its answer if nothing it depends on has changed since it began.
 -- KEYS: generation, doubt, fetches, entry, index, expiry
--- ARGV: token, generation the fetch began in, ms Cal.com remembers its answer, fresh ms (0: do not store),
+-- ARGV: token, generation the fetch is good for, ms Cal.com remembers its answer, fresh ms (0: do not store),
 --       body, headers, fresh ms while a write is in doubt
 -- Returns {stored?, fresh ms}.
 local time = redis.call('TIME')
@@ -22,4 +22,11 @@ redis.call('HSET', KEYS[4], 'gen', ARGV[2], 'body', ARGV[5], 'headers', ARGV[6],
 redis.call('PEXPIRE', KEYS[4], fresh)
 redis.call('ZADD', KEYS[5], ARGV[2], KEYS[4])
 redis.call('ZADD', KEYS[6], now + fresh, KEYS[4])
+
+-- Two expired names go for each one that comes, so the lists stay bounded with every job worker dead.
+local gone = redis.call('ZRANGEBYSCORE', KEYS[6], '-inf', now, 'LIMIT', 0, 2)
+if #gone > 0 then
+  redis.call('ZREM', KEYS[5], unpack(gone))
+  redis.call('ZREM', KEYS[6], unpack(gone))
+end
 return {1, fresh}

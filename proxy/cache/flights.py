@@ -12,23 +12,32 @@ T = TypeVar("T")
 
 
 class Flight(Generic[T]):
-    """One fetch under way. `good_for` is the newest generation it is certain to reflect."""
+    """One fetch, waiting for its start or under way.
 
-    def __init__(self, good_for: int) -> None:
+    `good_for` is the newest generation it is certain to reflect; while it waits only the oldest it
+    will settle for.
+    """
+
+    def __init__(self, wanted: int, landed: asyncio.Future[T]) -> None:
+        self.good_for = wanted
+        self.waiting = True
+        self.landed = landed
+
+    def start(self, good_for: int) -> None:
+        """From now on it takes aboard only who is content with *good_for*."""
         self.good_for = good_for
-        self.passengers = 0
-        self.task: asyncio.Task[T] | None = None
+        self.waiting = False
 
     def __repr__(self) -> str:
-        return f"Flight(good_for={self.good_for}, passengers={self.passengers})"
+        return f"Flight(good_for={self.good_for}, {'waiting' if self.waiting else 'under way'})"
 
 
 class Flights(Generic[T]):
     """At most one fetch per key that a caller may use.
 
-    The flight's task owns the fetch, not the caller who came first: a caller that goes away cancels
-    nothing. A caller of a newer generation never boards an older flight, because that one may have
-    asked before the write the caller must see.
+    The flight has a task of its own: a caller that goes away, even the first, cancels nothing. A caller
+    of a newer generation never takes an older answer, because that one may have been asked for before
+    the write the caller must see.
     """
 
     def __init__(self) -> None:
@@ -42,24 +51,31 @@ class Flights(Generic[T]):
     ) -> tuple[T, bool]:
         """The result of a fetch good for *generation*, and whether it was somebody else's.
 
-        *fetch* is called with its flight and raises what every passenger shall see.
+        *fetch* is given its flight, must `start` it when it asks, and raises what every passenger shall see.
         """
-        flight = self._flights.get(key)
-        joined = flight is not None and flight.good_for >= generation
-        if flight is None or not joined:
-            flight = Flight(generation)
-            self._flights[key] = flight
-            flight.task = spawn(self._fly(key, flight, fetch), name="cache.fetch")
-        assert flight.task is not None
-        flight.passengers += 1
-        try:
-            return await asyncio.shield(flight.task), joined
-        finally:
-            flight.passengers -= 1
+        while True:
+            flight = self._flights.get(key)
+            joined = flight is not None and (flight.waiting or flight.good_for >= generation)
+            if flight is None or not joined:
+                flight = Flight(generation, asyncio.get_running_loop().create_future())
+                self._flights[key] = flight
+                spawn(self._fly(key, flight, fetch), name="cache.fetch")
+            result = await asyncio.shield(flight.landed)
+            if flight.good_for >= generation:
+                return result, joined
+            # Boarded while it waited, but it could not wait for this generation: take the next.
 
-    async def _fly(self, key: str, flight: Flight[T], fetch: Callable[[Flight[T]], Awaitable[T]]) -> T:
+    async def _fly(self, key: str, flight: Flight[T], fetch: Callable[[Flight[T]], Awaitable[T]]) -> None:
+        landed = flight.landed
         try:
-            return await fetch(flight)
+            landed.set_result(await fetch(flight))
+        except asyncio.CancelledError:
+            landed.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001  # handed on, not swallowed
+            # The passengers' to handle; with none left it is nobody's.
+            landed.set_exception(error)
+            landed.exception()
         finally:
             # A newer flight may have taken the place; it is not this one's to clear.
             if self._flights.get(key) is flight:

@@ -24,9 +24,9 @@ class Keys:
         return self._key("gen")
 
     @property
-    def hold(self) -> str:
-        """Milliseconds, Redis time: until then Cal.com's own slot cache may answer with the past."""
-        return self._key("hold")
+    def bumps(self) -> str:
+        """Sorted set: recent generations by the millisecond they began; Cal.com may not show them yet."""
+        return self._key("bumps")
 
     @property
     def doubt(self) -> str:
@@ -70,6 +70,11 @@ class Keys:
     def credentials(self) -> str:
         """Hash: credential digest to the alias that metrics show."""
         return self._key("creds")
+
+    @property
+    def limits(self) -> str:
+        """Hash: credential digest to the calls it is allowed in a window."""
+        return self._key("limits")
 
     def permits(self, bucket: str) -> str:
         """Sorted set: calls of one credential by the millisecond they were allowed."""

@@ -1,19 +1,16 @@
 -- Look one entry up, and notice writes whose gateway process died.
--- KEYS: generation, hold, doubt, writes, jobs, entry
+-- KEYS: generation, bumps, doubt, writes, jobs, entry
 -- ARGV: hold-off ms, doubt ms
 -- Returns {now ms, generation, hit?, body, headers, stored ms, fresh-until ms}; without an entry only two.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 
 -- A lease that ran out belonged to a process that is gone. Whether its write landed nobody knows, so it
 -- counts as landed now, and may still land until the doubt has passed.
 local lost = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 100)
 if #lost > 0 then
-  redis.call('ZREM', KEYS[4], unpack(lost))
-  local generation = redis.call('INCR', KEYS[1])
-  redis.call('SET', KEYS[2], now + ARGV[1], 'PX', ARGV[1])
+  bump(now, 1, ARGV[1], KEYS[1], KEYS[2], KEYS[5])
   redis.call('SET', KEYS[3], now + ARGV[2], 'PX', ARGV[2])
-  redis.call('XADD', KEYS[5], '*', 'kind', 'clean', 'gen', generation, 'at', now)
+  redis.call('ZREM', KEYS[4], unpack(lost))
 end
 
 local generation = tonumber(redis.call('GET', KEYS[1]) or '0')

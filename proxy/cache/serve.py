@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import httpx2
@@ -14,11 +16,11 @@ from core.clock import Clock
 from core.tasks import spawn
 from proxy.cache.entry import Entry, kept_headers, lifetime
 from proxy.cache.flights import Flight, Flights
-from proxy.cache.store import Looked, Store
+from proxy.cache.store import Store
 from proxy.edge.headers import RawHeaders, returned
-from proxy.refusals import Refused, Settling, StoreUnavailable, UpstreamTimeout
+from proxy.refusals import Settling, StoreUnavailable
 from proxy.telemetry import Telemetry
-from proxy.upstream import Call, Upstream
+from proxy.upstream import Call, Upstream, read
 from proxy.writes import Writes
 
 _log = logging.getLogger(__name__)
@@ -48,7 +50,16 @@ class _Fetched:
     status: int
     headers: RawHeaders
     body: bytes
-    fresh: float
+    kept: bool = False
+
+
+@dataclass(slots=True)
+class _Fetch:
+    """A fetch that was announced: the generation its answer is good for, and what becomes of it."""
+
+    generation: int
+    entry: Entry | None = None
+    kept: bool = False
 
 
 class SlotsCache:
@@ -82,11 +93,13 @@ class SlotsCache:
         if looked.entry is not None and self._writes.is_settled:
             return self._hit(looked.entry, looked.now)
         self._telemetry.looked_up("miss")
-        fetched, joined = await self._board(digest, query, call, looked)
+        fetched, joined = await self._flights.board(
+            digest, looked.generation, lambda flight: self._fetch(flight, digest, query, call)
+        )
         if joined:
             self._telemetry.coalesced("shared")
         why = "fwd=stale" if looked.outdated else "fwd=uri-miss"
-        stored = "; stored" if fetched.fresh > 0 and not joined else ""
+        stored = "; stored" if fetched.kept and not joined else ""
         collapsed = "; collapsed" if joined else ""
         return Answer(
             fetched.status,
@@ -97,13 +110,20 @@ class SlotsCache:
         )
 
     async def pass_through(self, query: Query, call: Call) -> httpx2.Response:
-        """Make a call that offers times but is not kept, waiting out what Cal.com may not know yet."""
-        token = uuid.uuid4().hex
-        generation = await self._begin(query.span, token, None)
+        """Make a call that offers times but is not kept, waiting out what Cal.com may not know yet.
+
+        Its answer is still to be read and to be closed. Raises Refused.
+        """
+        response: httpx2.Response | None = None
         try:
-            return await self._upstream.send(call)
-        finally:
-            await self._announce_end("", query.span, token, generation, None)
+            # Cal.com has remembered what it answers before the first byte of it is here.
+            async with self._announced("", query.span, 0):
+                response = await self._upstream.send(call)
+        except BaseException:
+            if response is not None:
+                await response.aclose()
+            raise
+        return response
 
     def _hit(self, entry: Entry, now: float) -> Answer:
         age = max(0.0, now - entry.stored)
@@ -112,59 +132,64 @@ class SlotsCache:
         ttl = int(entry.fresh_until - now)
         return Answer(200, headers, entry.body, "hit", f"calgate; hit; ttl={ttl}", age)
 
-    async def _board(self, digest: str, query: Query, call: Call, looked: Looked) -> tuple[_Fetched, bool]:
-        try:
-            return await self._flights.board(
-                digest, looked.generation, lambda flight: self._fetch(flight, digest, query, call)
-            )
-        except RedisError as error:
-            raise StoreUnavailable(retry_after=1.0) from error
-
     async def _fetch(self, flight: Flight[_Fetched], digest: str, query: Query, call: Call) -> _Fetched:
         started = self._clock.monotonic()
-        token = uuid.uuid4().hex
-        generation = await self._begin(query.span, token, flight)
-        renewal = spawn(self._renew(digest, query.span, token, generation), name="cache.renew")
-        outcome, entry, fresh = "error", None, 0.0
+        outcome = "error"
         try:
-            fetched = await self._read(call)
-            if fetched.status == 200:
-                outcome = "uncacheable"
-                entry = self._entry(fetched)
+            async with self._announced(digest, query.span, flight.good_for) as fetch:
+                flight.start(fetch.generation)
+                response = await self._upstream.send(call)
+                body = await read(response)
+                fetched = _Fetched(response.status_code, returned(response.headers.raw), body)
+                fetch.entry = self._entry(fetched)
+            outcome = "uncacheable" if fetch.entry is None else "stored" if fetch.kept else "fenced"
+        finally:
+            self._telemetry.filled(outcome, self._clock.monotonic() - started)
+        return replace(fetched, kept=fetch.kept)
+
+    @asynccontextmanager
+    async def _announced(self, digest: str, span: str, wanted: int) -> AsyncIterator[_Fetch]:
+        """A fetch, from when it may begin to when its answer is here: announced for as long as the body runs.
+
+        What the body leaves in `entry` is stored if it may be. Raises StoreUnavailable or Settling.
+        """
+        token = uuid.uuid4().hex
+        fetch = _Fetch(await self._begin(span, token, wanted))
+        renewal = spawn(self._renew(digest, span, token, fetch.generation), name="cache.renew")
+        try:
+            yield fetch
         finally:
             renewal.cancel()
-            fresh = await self._announce_end(digest, query.span, token, generation, entry)
-            if entry is not None:
-                outcome = "stored" if fresh > 0 else "fenced"
-            self._telemetry.filled(outcome, self._clock.monotonic() - started)
-        return replace(fetched, fresh=fresh)
+            try:
+                fetch.kept = (
+                    await self._store.fill_end(digest, span, token, fetch.generation, fetch.entry) > 0
+                )
+            except RedisError:
+                # The answer is still good for whoever waited; keeping it is a courtesy to the next.
+                _log.warning("fetch.not_stored")
 
-    async def _begin(self, span: str, token: str, flight: Flight[_Fetched] | None) -> int:
-        """Wait until an answer of Cal.com must know every write so far, and announce the fetch."""
+    async def _begin(self, span: str, token: str, wanted: int) -> int:
+        """Wait until an answer of Cal.com must know generation *wanted* (0: the present), announce the fetch.
+
+        Returns the generation the answer will be good for. Raises StoreUnavailable, or Settling when the
+        wait was too long.
+        """
         started = self._clock.monotonic()
-        generation = 0
         while True:
-            generation, wait = await self._store.fill_begin(span, token, generation)
-            if flight is not None:
-                flight.good_for = max(flight.good_for, generation)
+            try:
+                wanted, wait = await self._store.fill_begin(span, token, wanted)
+            except RedisError as error:
+                raise StoreUnavailable(retry_after=1.0) from error
             if wait <= 0:
-                return generation
+                return wanted
             if self._clock.monotonic() - started > _LONGEST_WAIT_SECONDS:
                 raise Settling(retry_after=wait)
-            # The first wait, for the hold-off, is exact; one for another fetch may end sooner.
+            # A hold-off is exact, but what another fetch announced is only the latest it can end.
             await self._clock.sleep(min(wait, max(_LOOK_AGAIN_SECONDS, wait / 4)))
 
-    async def _read(self, call: Call) -> _Fetched:
-        response = await self._upstream.send(call)
-        try:
-            body = await response.aread()
-        except httpx2.TransportError as error:
-            raise UpstreamTimeout from error
-        finally:
-            await response.aclose()
-        return _Fetched(response.status_code, returned(response.headers.raw, framed=False), body, 0.0)
-
     def _entry(self, fetched: _Fetched) -> Entry | None:
+        if fetched.status != 200:
+            return None
         now = self._clock.now()
         seconds = lifetime(fetched.body, ttl=self._ttl, now=now)
         if seconds <= 0:
@@ -179,17 +204,3 @@ class SlotsCache:
                 await self._store.fill_renew(digest, span, token, generation)
             except RedisError:
                 _log.warning("fetch.not_renewed")
-
-    async def _announce_end(
-        self, digest: str, span: str, token: str, generation: int, entry: Entry | None
-    ) -> float:
-        """Store the answer if it may be, and in any case say that the fetch is over."""
-        try:
-            return await self._store.fill_end(digest, span, token, generation, entry)
-        except RedisError:
-            # The answer is still good for whoever waited; keeping it is a courtesy to the next.
-            _log.warning("fetch.not_stored")
-            return 0.0
-
-
-__all__ = ["Answer", "Refused", "SlotsCache"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +11,7 @@ from redis.asyncio import Redis
 
 from proxy.cache.entry import Entry
 from proxy.cache.keys import Keys
-from proxy.scripts import lua
+from proxy.scripts import Script, lua
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,11 @@ class Store:
         self._redis = redis
         self._keys = keys
         self._timing = timing
-        self._lookup = redis.register_script(lua(__package__, "lookup"))
-        self._fill_begin = redis.register_script(lua(__package__, "fill_begin"))
-        self._fill_end = redis.register_script(lua(__package__, "fill_end"))
-        self._write_lease = redis.register_script(lua(__package__, "write_lease"))
-        self._write_end = redis.register_script(lua(__package__, "write_end"))
+        self._lookup = Script(redis, keys, lua(__package__, "bump", "lookup"))
+        self._fill_begin = Script(redis, keys, lua(__package__, "fill_begin"))
+        self._fill_end = Script(redis, keys, lua(__package__, "fill_end"))
+        self._write_lease = Script(redis, keys, lua(__package__, "write_lease"))
+        self._write_end = Script(redis, keys, lua(__package__, "bump", "write_end"))
 
     @property
     def timing(self) -> Timing:
@@ -65,9 +64,8 @@ class Store:
     async def lookup(self, digest: str) -> Looked:
         """The entry, if it may be served now. Also turns writes of dead processes into bumps."""
         k = self._keys
-        reply = await _run(
-            self._lookup,
-            [k.generation, k.hold, k.doubt, k.writes, k.jobs, k.entry(digest)],
+        reply = await self._lookup(
+            [k.generation, k.bumps, k.doubt, k.writes, k.jobs, k.entry(digest)],
             [_ms(self._timing.hold_off), _ms(self._timing.doubt)],
         )
         now, generation = reply[0] / 1000, int(reply[1])
@@ -79,19 +77,19 @@ class Store:
         kept = tuple((name, value) for name, value in orjson.loads(headers))
         return Looked(now, generation, Entry(body, kept, stored / 1000, fresh / 1000), outdated=False)
 
-    async def fill_begin(self, span: str, token: str, waited_for: int) -> tuple[int, float]:
-        """Announce a fetch of *span*: the generation it is good for, and seconds to wait first.
+    async def fill_begin(self, span: str, token: str, wanted: int) -> tuple[int, float]:
+        """Announce a fetch of *span* for somebody who must see generation *wanted* (0: the present one).
 
-        Announced only when the wait is zero. *waited_for* is the generation an earlier call returned
-        and whose wait has passed; 0 at first.
+        Returns the generation its answer is good for and 0, or *wanted* and the seconds to wait before
+        asking again; then nothing is announced.
         """
         k = self._keys
-        good_for, wait = await _run(
-            self._fill_begin,
-            [k.generation, k.hold, k.fetches(span)],
-            [token, _ms(self._timing.lease + self._timing.hold_off), waited_for],
+        hold_off = _ms(self._timing.hold_off)
+        generation, wait = await self._fill_begin(
+            [k.generation, k.bumps, k.fetches(span)],
+            [token, _ms(self._timing.lease) + hold_off, hold_off, wanted],
         )
-        return int(good_for), wait / 1000
+        return int(generation), wait / 1000
 
     async def fill_renew(self, digest: str, span: str, token: str, generation: int) -> None:
         """Keep a running fetch announced; to be called more often than the lease runs out."""
@@ -111,8 +109,7 @@ class Store:
     ) -> float:
         k = self._keys
         fresh = entry.fresh_until - entry.stored if entry else 0.0
-        stored, fresh_ms = await _run(
-            self._fill_end,
+        stored, fresh_ms = await self._fill_end(
             [k.generation, k.doubt, k.fetches(span), k.entry(digest), k.index, k.expiry],
             [
                 token,
@@ -129,12 +126,12 @@ class Store:
     async def write_begin(self) -> str:
         """Record the intent to write before the write leaves; returns its id."""
         write = uuid.uuid4().hex
-        await _run(self._write_lease, [self._keys.writes], [write, _ms(self._timing.lease), "begin"])
+        await self._write_lease([self._keys.writes], [write, _ms(self._timing.lease), "begin"])
         return write
 
     async def write_renew(self, write: str) -> None:
         """Keep the intent alive while its process is; more often than the lease runs out."""
-        await _run(self._write_lease, [self._keys.writes], [write, _ms(self._timing.lease), "renew"])
+        await self._write_lease([self._keys.writes], [write, _ms(self._timing.lease), "renew"])
 
     async def write_end(self, write: str, *, known: bool) -> int:
         """Make every answer stored or fetched so far unservable; returns the new generation.
@@ -143,9 +140,8 @@ class Store:
         """
         k = self._keys
         doubt = 0.0 if known else self._timing.doubt
-        reply = await _run(
-            self._write_end,
-            [k.generation, k.hold, k.doubt, k.writes, k.jobs],
+        reply = await self._write_end(
+            [k.generation, k.bumps, k.doubt, k.writes, k.jobs],
             [write, _ms(self._timing.hold_off), _ms(doubt)],
         )
         return int(reply)
@@ -157,7 +153,3 @@ class Store:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-async def _run(script: Any, keys: Sequence[str], args: Sequence[Any]) -> Any:
-    return await script(keys=keys, args=args)

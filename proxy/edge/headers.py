@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 RawHeaders = list[tuple[bytes, bytes]]
 
-# Meant for one connection only (RFC 9110, 7.6.1); `expect` was answered by us, `host` is the upstream's own.
+# Meant for one connection only (RFC 9110, 7.6.1).
 _HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
@@ -21,7 +23,9 @@ _HOP_BY_HOP: Final = frozenset(
         b"upgrade",
     }
 )
-_REQUEST_ONLY: Final = frozenset({b"host", b"content-length", b"expect", b"x-request-id"})
+
+# `expect` is answered by us, `host` and the framing are the sending library's to set.
+_OURS: Final = frozenset({b"host", b"content-length", b"expect", b"x-request-id"})
 
 # A kept answer serves everyone, so it is asked for whole, and in a coding every client reads.
 _CONDITIONAL: Final = frozenset(
@@ -49,29 +53,35 @@ def _connection_tokens(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
 def forwarded(headers: RawHeaders, *, request_id: bytes, shared: bool = False) -> RawHeaders:
     """Request headers as Cal.com gets them; names must be in lower case.
 
-    `host` and the framing are the client library's to set. For a *shared* answer the conditions and
-    codings only this client asked for are left out.
+    For a *shared* answer the conditions and codings only this client asked for are left out.
     """
-    dropped = _HOP_BY_HOP | _REQUEST_ONLY | _connection_tokens(headers)
+    dropped = _HOP_BY_HOP | _OURS | _connection_tokens(headers)
     if shared:
         dropped |= _CONDITIONAL
-    # White space around a value is not part of it (RFC 9110, 5.5), and our client library refuses to send it.
-    kept = [(name, value.strip(b" \t")) for name, value in headers if name not in dropped]
-    if not shared and not any(name == b"accept-encoding" for name, _ in kept):
-        # Absent means anything goes; say identity so that nothing is coded that the client may not read.
+    kept = [(name, value) for name, value in headers if name not in dropped]
+    if not any(name == b"accept-encoding" for name, _ in kept):
+        # Absent would mean that any coding goes, also one the client cannot read.
         kept.append((b"accept-encoding", b"identity"))
     kept.append((b"via", b"1.1 calgate"))
     kept.append((b"x-request-id", request_id))
     return kept
 
 
-def returned(headers: Iterable[tuple[bytes, bytes]], *, framed: bool) -> RawHeaders:
-    """Answer headers as the client gets them; `content-length` stays only if the body is passed *framed* as is."""
+def returned(headers: Iterable[tuple[bytes, bytes]], *, framed: bool = False) -> RawHeaders:
+    """Answer headers as the client gets them, names in lower case.
+
+    `content-length` stays only if the body is passed on as it comes, *framed* by it.
+    """
     lowered = [(name.lower(), value) for name, value in headers]
     dropped = _HOP_BY_HOP | _connection_tokens(lowered) | {b"x-request-id"}
     if not framed:
-        dropped |= {b"content-length", b"content-encoding"}
+        dropped |= {b"content-length"}
     return [(name, value) for name, value in lowered if name not in dropped]
+
+
+def has(headers: RawHeaders, wanted: bytes) -> bool:
+    """Whether there is a header *wanted*; names in lower case."""
+    return any(name == wanted for name, _ in headers)
 
 
 def content_length(headers: RawHeaders) -> int | None:
@@ -83,5 +93,22 @@ def content_length(headers: RawHeaders) -> int | None:
 
 
 def as_text(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by name, the last of a kind winning; for looking single values up."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    """The headers by name as Cal.com's server reads them: repeated ones joined, but the first authorization."""
+    text: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name not in text:
+            text[name] = value
+        elif name != "authorization":
+            text[name] += f", {value}"
+    return text
+
+
+def http_date(now: float) -> bytes:
+    """A moment in Unix seconds, as a `Date` header has it."""
+    return _date_of_second(int(now))
+
+
+@lru_cache(maxsize=2)
+def _date_of_second(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

@@ -7,15 +7,21 @@ seeing every request.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from collections import deque
+from typing import Any, ClassVar, Final
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from calcom import envelope
 from core.clock import Clock, SystemClock
+from proxy.edge.headers import http_date
 from proxy.telemetry import INVALID, Telemetry
+
+# After a refusal the connection is read on for so long: closing on unread bytes sends a reset, which can take the
+# answer from under the client's eyes (RFC 9112, 9.6).
+_LINGER_SECONDS: Final = 2.0
 
 
 class Bounds:
@@ -53,11 +59,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._begun = False  # a message has begun that is not complete
         self._in_head = True
         self._head_bytes = 0
         self._field_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._over = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
+        self._over = False  # nothing that still arrives is looked at
+        self._last_words: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -67,32 +76,34 @@ class BoundedProtocol(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_head_timer()
+        self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._over:
             return
         if self._in_head:
-            if self._head_timer is None:
-                self._await_head()
             self._head_bytes += len(data)
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # No upgrade is offered here; the request itself goes its way (RFC 9110, 7.8).
-            return
+            # No upgrade is offered here; the request itself goes its way (RFC 9110, 7.8), but what follows it
+            # need not be HTTP.
+            self._over = True
+            if self.cycle is not None:
+                self.cycle.keep_alive = False
         except httptools.HttpParserError:
             self._refuse(400, "The request is not valid HTTP/1.1.")
-            return
-        if self._in_head and self._head_bytes > self.bounds.head_bytes:
-            self._refuse_head()
+        if self._in_head and not self._over:
+            if self._head_bytes > self.bounds.head_bytes:
+                self._refuse_head()
+            elif self._timer is None and (self._begun or self._head_bytes):
+                self._await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
-        self._field_bytes = 0
+        self._begun = self._in_head = True
 
     def on_url(self, url: bytes) -> None:
         self._field_bytes += len(url)
@@ -103,13 +114,19 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._head_bytes = 0
-        self._stop_head_timer()
+        if self._over:
+            return
+        self._stop_timer()
         if self._field_bytes > self.bounds.head_bytes:
             self._refuse_head()
             return
+        wrong = _what_is_wrong(self.parser.get_http_version(), self.headers)
+        if wrong:
+            self._refuse(400, wrong)
+            return
         super().on_headers_complete()
+        self._in_head = False
+        self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         if not self._over:
@@ -118,26 +135,39 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if not self._over:
             super().on_message_complete()
-            self._in_head = True
+            self._begun, self._in_head = False, True
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._last_words is not None and not self.transport.is_closing() and not self._is_answering():
+            self._unset_keepalive_if_required()
+            self._say(self._last_words)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)
 
     def is_idle(self) -> bool:
         """Whether closing now loses nothing: no request begun, none being answered."""
-        return self._head_bytes == 0 and (self.cycle is None or self.cycle.response_complete)
+        return not self._begun and self._head_bytes == 0 and not self._is_answering()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _is_answering(self) -> bool:
+        return self._running is not None and not self._running.response_complete
 
     def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.bounds.head_seconds, self._head_late)
+        self._timer = self.loop.call_later(self.bounds.head_seconds, self._head_late)
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _head_late(self) -> None:
-        self._head_timer = None
-        if self._head_bytes == 0:
+        self._timer = None
+        if not self._begun and self._head_bytes == 0:
             # It never said anything, so there is nothing to answer.
             self.transport.close()
             return
@@ -148,25 +178,67 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(431, f"The request line and headers exceed {self.bounds.head_bytes} bytes.")
 
     def _refuse(self, status: int, message: str) -> None:
+        """Answer the message now arriving, once those before it are answered, and close."""
         if self._over:
             return
         self._over = True
-        self._stop_head_timer()
+        self._stop_timer()
         self.bounds.telemetry.answered(INVALID, status, "refused", 0.0)
-        if self.cycle is not None and not self.cycle.response_complete:
-            # An earlier request on this connection is being answered; a second answer in between would be
-            # taken for its own.
-            self.cycle.keep_alive = False
-            return
-        body = orjson.dumps(envelope.error(status, message, path="", now=self.bounds.clock.now()))
-        head = (
-            STATUS_LINE[status]
-            + b"content-type: application/json; charset=utf-8\r\nconnection: close\r\ncontent-length: "
-            + str(len(body)).encode()
-            + b"\r\n\r\n"
-        )
-        self.transport.write(head + body)
-        self.transport.close()
+        words = self._words(status, message)
+        if self._begun and not self._in_head:
+            # It broke off in its body, which the application waits for or, queued, would wait for: to it, the
+            # client has gone.
+            broken = self.cycle
+            broken.disconnected = True
+            broken.message_event.set()
+            self.pipeline = deque(queued for queued in self.pipeline if queued[0] is not broken)
+            if broken is self._running:
+                if broken.response_started:
+                    self.transport.close()
+                else:
+                    self._say(words)
+                return
+        if self._is_answering():
+            # A second answer in between would be taken for the first's.
+            self._last_words = words
+        else:
+            self._say(words)
+
+    def _words(self, status: int, message: str) -> bytes:
+        now = self.bounds.clock.now()
+        body = orjson.dumps(envelope.error(status, message, path="", now=now))
+        lines = [
+            b"content-type: application/json; charset=utf-8",
+            b"content-length: %d" % len(body),
+            b"date: " + http_date(now),
+            b"connection: close",
+        ]
+        if status == 503:
+            lines.append(b"retry-after: 1")
+        return STATUS_LINE[status] + b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+    def _say(self, words: bytes) -> None:
+        self.transport.write(words)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+
+def _what_is_wrong(version: str, headers: list[tuple[bytes, bytes]]) -> str | None:
+    """What the parser lets pass and RFC 9112 does not; names in lower case."""
+    if version not in ("1.0", "1.1"):
+        return f"HTTP/{version} is not spoken here."
+    hosts = 0
+    for name, value in headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"transfer-encoding" and (version == "1.0" or value.strip().lower() != b"chunked"):
+            # 6.1: a length nobody can be sure of.
+            return "The only transfer coding taken is chunked, and only with HTTP/1.1."
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        return "A request needs exactly one Host header."
+    return None
 
 
 __all__ = ["BoundedProtocol", "Bounds", "bounded"]

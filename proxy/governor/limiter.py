@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Final
 
 from redis.asyncio import Redis
 
 from calcom.ratelimit import Credential, Told, limit_of
 from core.clock import Clock
 from proxy.cache.keys import Keys
-from proxy.scripts import lua
+from proxy.scripts import Script, lua
 
-PEAKS_KEPT_SECONDS = 600
+PEAKS_KEPT_SECONDS: Final = 600
+
+LONGEST_BLOCK_SECONDS: Final = 3_600.0
+"""A longer block than this is not believed: Cal.com's last a minute (contract 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,11 @@ class Limiter:
     """One log per credential, shared by every process, decided in one script on Redis' clock."""
 
     def __init__(self, redis: Redis, keys: Keys, limits: Limits, clock: Clock) -> None:
-        self._redis = redis
         self._keys = keys
         self._limits = limits
         self._clock = clock
-        self._script = redis.register_script(lua(__package__, "permit"))
+        self._permit = Script(redis, keys, lua(__package__, "permit"))
+        self._block = Script(redis, keys, lua(__package__, "block"))
 
     async def ask(self, credential: Credential) -> Grant | Wait:
         """Ask for one call. A granted call is spent, whether it is made or not."""
@@ -72,14 +75,15 @@ class Limiter:
         limit = limit_of(credential.kind, self._limits.api_key)
         bucket = credential.bucket
         window = self._limits.window + self._limits.guard
-        reply = await cast(Any, self._script)(
-            keys=[
+        granted, wait_ms, used, reason, alias = await self._permit(
+            [
                 self._keys.permits(bucket),
                 self._keys.blocked(bucket),
                 self._keys.peaks(bucket),
                 self._keys.credentials,
+                self._keys.limits,
             ],
-            args=[
+            [
                 limit,
                 round(window * 1000),
                 self._limits.pace,
@@ -88,7 +92,6 @@ class Limiter:
                 PEAKS_KEPT_SECONDS,
             ],
         )
-        granted, wait_ms, used, reason, alias = reply
         if granted:
             return Grant(alias.decode(), used, limit, asked_at)
         return Wait(alias.decode(), used, limit, wait_ms / 1000, reason.decode())
@@ -97,17 +100,17 @@ class Limiter:
         """Whether a call may still leave on *grant*.
 
         One that left later than the guard allows could be counted in a window it was not logged in.
+        Without a guard that risk was chosen.
         """
-        return self._clock.monotonic() - grant.asked_at < self._limits.guard / 2
+        guard = self._limits.guard
+        return guard == 0 or self._clock.monotonic() - grant.asked_at < guard / 2
 
     async def blocked(self, credential: Credential, told: Told | None) -> None:
         """Cal.com refused a call: nothing leaves on this credential until the block has passed.
 
         Without a reset header the longest block is assumed, one window. Calls during a block would
-        count, and could start the next one (contract 2).
+        count, and could start the next one (contract 2); a block that is known already is never shortened.
         """
-        seconds = (told.reset_seconds if told else self._limits.window) + self._limits.guard
-        key = self._keys.blocked(credential.bucket)
-        server_seconds, micros = await self._redis.time()
-        until = server_seconds * 1000 + micros // 1000 + round(seconds * 1000)
-        await self._redis.set(key, until, px=round(seconds * 1000))
+        told_seconds = min(told.reset_seconds, LONGEST_BLOCK_SECONDS) if told else self._limits.window
+        milliseconds = round((told_seconds + self._limits.guard) * 1000)
+        await self._block([self._keys.blocked(credential.bucket)], [max(1, milliseconds)])

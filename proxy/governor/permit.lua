@@ -1,5 +1,5 @@
 -- Ask for one call to Cal.com: a sliding log on Redis' clock.
--- KEYS: permits, blocked, peaks, credentials
+-- KEYS: permits, blocked, peaks, credentials, limits
 -- ARGV: limit, window ms (guard included), calls a second, unique id, credential digest, seconds a peak is kept
 -- Returns {granted?, ms to wait, calls in the window, reason, alias}; reason is one of ok, window, pace, blocked.
 local time = redis.call('TIME')
@@ -12,7 +12,12 @@ if not alias then
   local n = redis.call('HLEN', KEYS[4]) - redis.call('HEXISTS', KEYS[4], 'anonymous') + 1
   alias = ARGV[5] == 'anonymous' and 'anonymous' or (n <= 8 and 'c' .. n or 'other')
   -- Past a thousand nothing more is remembered: made-up credentials must not fill the memory.
-  if n <= 1000 then redis.call('HSET', KEYS[4], ARGV[5], alias) end
+  if n <= 1000 then
+    redis.call('HSET', KEYS[4], ARGV[5], alias)
+    redis.call('HSET', KEYS[5], ARGV[5], limit)
+  end
+elseif redis.call('HGET', KEYS[5], ARGV[5]) ~= ARGV[1] then
+  redis.call('HSET', KEYS[5], ARGV[5], limit)
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)

@@ -1,0 +1,54 @@
+"""A gateway between a scripted upstream and the session's Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from proxy.cache.keys import Keys
+from tests.proxy.running import Running, running, settings
+from tests.proxy.upstream import Upstream, scripted
+
+Start = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys("default")
+
+
+@pytest_asyncio.fixture
+async def upstream() -> AsyncIterator[Upstream]:
+    async with scripted() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def start(redis: Redis, redis_server: str, upstream: Upstream, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts gateways, with changed settings if need be; drained at the end of the test."""
+    async with AsyncExitStack() as stack:
+        slots = iter(range(16))
+
+        async def one(**changes: Any) -> Running:
+            defaults = {"upstream": upstream.url, "redis_url": redis_server, "folder": tmp_path}
+            config = settings(**defaults | changes)
+            return await stack.enter_async_context(running(config, slot=next(slots)))
+
+        yield one
+
+
+@pytest_asyncio.fixture
+async def gateway(start: Start) -> Running:
+    return await start()
+
+
+async def settled(redis: Redis, keys: Keys) -> None:
+    """Return when no write is recent any more, as Redis tells the time."""
+    async with asyncio.timeout(10):
+        while await redis.exists(keys.bumps):
+            await asyncio.sleep(0.01)
