@@ -73,8 +73,13 @@ def _summary(facts: Facts, traffic: Traffic | None) -> str:
 
 def _findings(facts: Facts, traffic: Traffic | None) -> Iterator[Finding]:
     yield from _platform(facts)
-    yield from _upstream(facts, traffic)
-    yield from _freshness(facts)
+    if traffic is not None:
+        yield from _limited(traffic)
+    yield from _blocked(facts)
+    # What a store said that is gone is no ground for sending anybody anywhere; a block has an end of its own.
+    if facts.store_readable:
+        yield from _upstream(facts)
+        yield from _freshness(facts)
     yield from _database(facts)
 
 
@@ -105,8 +110,7 @@ def _platform(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _upstream(facts: Facts, traffic: Traffic | None) -> Iterator[Finding]:
-    headroom = OBJECTIVES["rate_limit_headroom"].threshold
+def _blocked(facts: Facts) -> Iterator[Finding]:
     for budget in facts.budget.value.credentials if facts.budget.value else ():
         if budget.blocked_until > facts.now:
             left = words.duration(budget.blocked_until - facts.now)
@@ -115,18 +119,17 @@ def _upstream(facts: Facts, traffic: Traffic | None) -> Iterator[Finding]:
                 f"{budget.credential} is blocked by Cal.com for another {left}.",
                 "Wait it out: a retry prolongs it. Reads come from the cache; bookings are refused until then.",
             )
-        elif budget.peak > headroom * budget.limit:
+
+
+def _upstream(facts: Facts) -> Iterator[Finding]:
+    headroom = OBJECTIVES["rate_limit_headroom"].threshold
+    for budget in facts.budget.value.credentials if facts.budget.value else ():
+        if budget.peak > headroom * budget.limit and budget.blocked_until <= facts.now:
             yield Finding(
                 "page",
                 f"{budget.credential} has used {budget.peak} of its {budget.limit} calls in one window.",
                 "The next burst will be refused. Who spends it: `calgate_upstream_requests_total` by purpose.",
             )
-    if traffic is not None and not OBJECTIVES["rate_limited"].holds(traffic.rate_limited):
-        yield Finding(
-            "page",
-            f"Cal.com answered 429 {words.plural(traffic.rate_limited, 'time')} in the last minutes.",
-            "Something else spends calls on the same key, or the limit is set too high: `calgate config`.",
-        )
     for breaker in facts.breaker.value.breakers if facts.breaker.value else ():
         if breaker.state == "open":
             yield Finding(
@@ -134,6 +137,15 @@ def _upstream(facts: Facts, traffic: Traffic | None) -> Iterator[Finding]:
                 f"The breaker for {breaker.endpoint} is open: those calls are refused because Cal.com fails them.",
                 "Is Cal.com down? One probe goes out by itself every few seconds; nothing needs to be reset.",
             )
+
+
+def _limited(traffic: Traffic) -> Iterator[Finding]:
+    if not OBJECTIVES["rate_limited"].holds(traffic.rate_limited):
+        yield Finding(
+            "page",
+            f"Cal.com answered 429 {words.plural(traffic.rate_limited, 'time')} in the last minutes.",
+            "Something else spends calls on the same key, or the limit is set too high: `calgate config`.",
+        )
 
 
 def _freshness(facts: Facts) -> Iterator[Finding]:

@@ -116,6 +116,16 @@ def test_commands_to_type_are_set_as_code() -> None:
     assert "<code>calgate config</code>" in html(STORE_GONE)
 
 
+def test_figures_of_a_store_that_is_gone_say_how_old_they_are() -> None:
+    text = html(STORE_GONE)
+    assert text.count("as it was 30 s ago") == 3
+    assert "as it was" not in html()
+
+
+def test_one_error_told_by_every_collector_is_shown_once() -> None:
+    assert html(STORE_GONE).count("connection refused") == 1
+
+
 def test_a_block_shows_on_the_bar_with_its_time() -> None:
     text = html(replace(WELL, budget=good(BudgetFacts((replace(BUDGET, blocked_until=NOW + 42),)))))
     assert "blocked for 42 s" in text

@@ -105,6 +105,14 @@ def test_up_to_its_objective_nothing_is_a_finding(facts: Facts) -> None:
     assert judge(facts, TRAFFIC).level == "ok"
 
 
+def test_what_a_store_said_before_it_went_is_no_finding_but_a_block_is() -> None:
+    troubled = jobs(workers=0, dead=3, oldest=NOW - 99, oldest_invalidation=NOW - 99)
+    gone = replace(STORE_GONE, jobs=failed(troubled.jobs, last=NOW - 30))
+    assert len(judge(gone, TRAFFIC).findings) == 1
+    blocked = replace(gone, budget=failed(budget(blocked_until=NOW + 9, peak=120).budget, last=NOW - 30))
+    assert judge(blocked, TRAFFIC).findings[1].text == "c1 is blocked by Cal.com for another 9.0 s."
+
+
 def test_a_429_in_the_last_minutes_is_a_page() -> None:
     verdict = judge(WELL, replace(TRAFFIC, rate_limited=1))
     assert verdict.findings[0].text == "Cal.com answered 429 1 time in the last minutes."
