@@ -34,9 +34,10 @@ class Runner:
         headers: Mapping[str, str] | None = None,
         speed: float = 1.0,
         max_under_way: int = 256,
+        witness: Callable[[Outcome, Response], None] | None = None,
     ) -> None:
-        """`today` is the upstream's day in UTC; `headers` go with every request; at `speed` 10, ten seconds
-        of traffic pass in one.
+        """`today` is the upstream's day in UTC; `headers` go with every request; at `speed` 10, ten seconds of
+        traffic pass in one; `witness` is shown each answer, body and all, after the sink has its outcome.
         """
         if speed <= 0:
             raise ValueError(f"Traffic needs a speed above zero, not {speed:g}")
@@ -51,6 +52,7 @@ class Runner:
             "Content-Type": "application/json",
         }
         self._speed = speed
+        self._witness = witness
         self._places = asyncio.Semaphore(max_under_way)
         # The starts offered by the newest answers, per event type: bounded by the catalogue.
         self._offers: dict[int, list[str]] = {}
@@ -169,20 +171,21 @@ class Runner:
             response = await self._client.request(method, target, headers=headers, body=body)
         except ClientError as failure:
             error = type(failure).__name__
-        self._sink.record(
-            Outcome(
-                action=action,
-                kind=intent.kind,
-                method=method,
-                target=target,
-                status=response.status if response else 0,
-                cached=cached(response.header("cache-status")) if response else Cached.NONE,
-                scheduled=scheduled,
-                started=started,
-                ended=response.ended if response else self._clock.now(),
-                error=error,
-            )
+        outcome = Outcome(
+            action=action,
+            kind=intent.kind,
+            method=method,
+            target=target,
+            status=response.status if response else 0,
+            cached=cached(response.header("cache-status")) if response else Cached.NONE,
+            scheduled=scheduled,
+            started=started,
+            ended=response.ended if response else self._clock.now(),
+            error=error,
         )
+        self._sink.record(outcome)
+        if response is not None and self._witness is not None:
+            self._witness(outcome, response)
         return response
 
     def _remember_offers(self, intent: Intent, response: Response) -> None:

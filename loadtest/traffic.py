@@ -49,21 +49,27 @@ class Profile:
     bookings: int = 1
     think_seconds: float = 6.0
     """Mean pause between two steps of one conversation."""
-    popularity: float = 1.1
+    popularity: float = 1.6
     """Zipf exponent over the catalogue's order; 0 asks for every type alike (the report's cold start)."""
+    asks_again: float = 0.6
+    """Share of a caller's later looks that ask the same as the one before: people make agents look twice."""
     cancel_share: float = 0.10
     reschedule_share: float = 0.10
     alternative_days: tuple[int, int] = (3, 7)
     """Fewest and most one-day reads of an alternatives step (report 5.1: three to seven calls)."""
-    spans: tuple[tuple[int, float], ...] = ((7, 5.0), (14, 3.0), (30, 2.0))
+    spans: tuple[tuple[int, float], ...] = ((7, 6.0), (14, 2.0), (30, 1.0))
     """Days looked at, with weights; overlapping on purpose."""
+    starts: tuple[tuple[int, float], ...] = ((0, 8.0), (1, 2.0), (2, 1.0))
+    """First day of a look, counted from today, with weights."""
+    wishes: tuple[tuple[int, float], ...] = ((1, 8.0), (2, 4.0), (3, 2.0), (4, 1.0), (7, 1.0))
+    """The day a caller would like best, with weights."""
     zones: tuple[tuple[str, float], ...] = (
-        ("Europe/Berlin", 10.0),
-        ("Europe/London", 3.0),
-        ("America/New_York", 2.0),
+        ("Europe/Berlin", 24.0),
+        ("Europe/London", 2.0),
+        ("America/New_York", 1.0),
         ("UTC", 1.0),
         ("Asia/Kolkata", 1.0),
-        ("Pacific/Chatham", 0.5),
+        ("Pacific/Chatham", 1.0),
     )
 
     def __post_init__(self) -> None:
@@ -158,8 +164,9 @@ def _conversation(
     dice: random.Random, number: int, begins: float, event_type: EventType, profile: Profile
 ) -> Iterator[Intent]:
     zone = _weighted(dice, profile.zones)
-    wish_day = dice.randint(1, 10)
+    wish_day = _weighted(dice, profile.wishes)
     fewest, most = profile.alternative_days
+    first_day, days = _weighted(dice, profile.starts), _weighted(dice, profile.spans)
     at = begins
     for kind in _steps(dice, profile):
         yield Intent(
@@ -168,13 +175,15 @@ def _conversation(
             conversation=number,
             event_type=event_type,
             zone=zone,
-            first_day=dice.choices((0, 1, 2), weights=(6, 3, 1))[0],
-            days=_weighted(dice, profile.spans),
+            first_day=first_day,
+            days=days,
             wish_day=wish_day,
             alternative_days=dice.randint(fewest, most),
             change=_change(dice, profile),
             pick=dice.random(),
         )
+        if dice.random() >= profile.asks_again:
+            first_day, days = _weighted(dice, profile.starts), _weighted(dice, profile.spans)
         # Nobody answers at once, and nobody keeps an agent waiting for a minute.
         at += min(max(dice.expovariate(1.0 / profile.think_seconds), 0.5), 4 * profile.think_seconds)
 

@@ -8,6 +8,7 @@ from calgate.demo.figures import Board, Figures
 from calgate.demo.invitation import invitation
 from calgate.demo.show import Show
 from calgate.demo.stage import Stage, plan, stage
+from calgate.demo.truth import Auditor
 from calgate.demo.watch import Watcher
 from calgate.demo.wishes import Wishes
 from core.clock import Clock
@@ -17,6 +18,7 @@ from loadtest.catalogue import Catalogue
 from loadtest.client import Client
 from loadtest.runner import Runner
 from loadtest.simulated import town
+from loadtest.stats import Outcome, cached
 from loadtest.traffic import SLOTS_VERSION, intents
 
 _LOOK_SECONDS = 0.5
@@ -31,29 +33,36 @@ async def play(wishes: Wishes, show: Show, clock: Clock) -> None:
     """Run the demo until its time is over or it is cancelled. Raises UserError when it cannot start."""
     begun = clock.monotonic()
     chosen = plan(wishes)
-    async with stage(chosen, wishes, show.step, clock) as built:
-        started = clock.now()
-        catalogue = town(wishes.seed, datetime.fromtimestamp(started, UTC))
-        async with Client(built.stack.urls.proxy, clock=clock) as client:
-            with show.step("first answer") as done:
-                done(await _first_answer(client, catalogue, clock.monotonic() - begun))
-            show.invite(invitation(chosen, built, catalogue))
-            await _Performance(wishes, show, clock, built, catalogue, client, started).run()
+    try:
+        async with stage(chosen, wishes, show.step, clock) as built:
+            started = clock.now()
+            catalogue = town(wishes.seed, datetime.fromtimestamp(started, UTC))
+            async with Client(built.stack.urls.proxy, clock=clock) as client:
+                board = Board()
+                with show.step("first answer") as done:
+                    first = await _first_answer(client, catalogue)
+                    board.record(first)
+                    done(f"{clock.monotonic() - begun:.1f} s after the start")
+                show.invite(invitation(chosen, built, catalogue))
+                await _Performance(wishes, show, clock, built, catalogue, client, started, board).run()
+    except asyncio.CancelledError:
+        show.gone()
+        raise
     show.gone()
 
 
-async def _first_answer(client: Client, catalogue: Catalogue, since: float) -> str:
-    """Ask once, through everything, and say what came."""
+async def _first_answer(client: Client, catalogue: Catalogue) -> Outcome:
+    """Ask once, through everything. Raises NoAnswer."""
     day = catalogue.today.isoformat()
-    response = await client.request(
-        "GET",
-        f"/v2/slots?eventTypeId={catalogue.event_types[0].id}&start={day}&end={day}",
-        headers=_credentials(catalogue) | {"cal-api-version": SLOTS_VERSION},
-        timeout=_FIRST_ANSWER_SECONDS,
-    )
+    target = f"/v2/slots?eventTypeId={catalogue.event_types[0].id}&start={day}&end={day}&timeZone=UTC"
+    headers = _credentials(catalogue) | {"cal-api-version": SLOTS_VERSION}
+    response = await client.request("GET", target, headers=headers, timeout=_FIRST_ANSWER_SECONDS)
     if response.status != 200:
         raise NoAnswer(f"the first request was answered {response.status}: {response.body[:300]!r}")
-    return f"{since + response.seconds:.1f} s after the start"
+    found = cached(response.header("cache-status"))
+    return Outcome(
+        "slots", "availability", "GET", target, 200, found, response.started, response.started, response.ended
+    )
 
 
 def _credentials(catalogue: Catalogue) -> dict[str, str]:
@@ -70,7 +79,7 @@ class _Performance:
     client: Client
     started: float
     """Unix seconds at which the simulated clock and the real one agreed."""
-    board: Board = dataclasses.field(default_factory=Board)
+    board: Board
     begun: float = 0.0
 
     async def run(self) -> None:
@@ -78,7 +87,9 @@ class _Performance:
         redis = connect(self.built.settings.redis_url, client_name="calgate-demo")
         try:
             async with Client(self.built.simulator_admin_url, timeout=5.0, clock=self.clock) as admin:
-                watcher = Watcher(admin, redis, self.built.settings)
+                lifetime = self.built.settings.slots_ttl_seconds * self.wishes.speed
+                auditor = Auditor(admin, self.clock, lifetime=lifetime)
+                watcher = Watcher(admin, redis, self.built.settings, auditor)
                 self.begun = self.clock.monotonic()
                 try:
                     with self.show.playing():
@@ -93,14 +104,14 @@ class _Performance:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._watch(watcher)), group.create_task(self._tell(watcher))]
             if self.wishes.traffic:
-                tasks.append(group.create_task(self._traffic()))
+                tasks.append(group.create_task(self._traffic(watcher.auditor)))
             if self.wishes.duration is None:
                 return
             await self.clock.sleep(self.wishes.duration)
             for task in tasks:
                 task.cancel()
 
-    async def _traffic(self) -> None:
+    async def _traffic(self, auditor: Auditor) -> None:
         runner = Runner(
             self.client,
             self.board,
@@ -108,6 +119,7 @@ class _Performance:
             today=self._today,
             headers=_credentials(self.catalogue),
             speed=self.wishes.speed,
+            witness=auditor.witness,
         )
         wanted = intents(self.catalogue, seed=self.wishes.seed, rate_per_minute=self.wishes.rate)
         await runner.run(wanted)
@@ -128,6 +140,7 @@ class _Performance:
             self.board.figures(now=self.clock.now(), seconds=seconds),
             upstream=watcher.upstream,
             store=watcher.store,
+            truth=watcher.auditor.truth,
             trouble=watcher.trouble,
         )
 

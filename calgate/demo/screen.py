@@ -35,10 +35,12 @@ _BREAKERS = {"closed": "green", "half_open": "yellow", "open": "bold red"}
 def picture(figures: Figures, *, width: int, height: int, event_types: dict[int, str]) -> RenderableType:
     """The whole live region, at most `height` lines tall and `width` wide. `event_types` names them by id."""
     width = min(width, _WIDEST)
-    calls = min(max(height - _FIGURES_HEIGHT - 2, _LEAST_CALLS), _MOST_CALLS)
+    calls = min(max(height - _FIGURES_HEIGHT - 3, _LEAST_CALLS), _MOST_CALLS)
     return Group(
         _calls_panel(figures, calls, width, event_types),
         _figures_panel(figures, width),
+        # The cursor rests here, so that a ^C that the terminal echoes does not break a line of the picture.
+        Text(),
     )
 
 
@@ -171,12 +173,12 @@ def _budget(figures: Figures, bar: int) -> Text:
 def _truth(figures: Figures) -> Text:
     truth = figures.truth
     if not truth.checked:
-        return Text("no answer compared with the calendar yet", style="dim")
+        return Text("no answer held against the calendar yet", style="dim")
     return Text.assemble(
         (f"{truth.stale}", "bold green" if not truth.stale else "bold red"),
-        (" answers offered a time known to be taken, of ", "dim"),
+        (" stale of ", "dim"),
         (f"{truth.checked}", "bold"),
-        (" compared", "dim"),
+        (" answers held against the calendar", "dim"),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import orjson
 from rich.console import Console
 from rich.live import Live
+from rich.padding import Padding
 from rich.text import Text
 
 from calgate.demo.figures import Figures
@@ -113,7 +114,7 @@ class Picture:
 
     def conclude(self, figures: Figures) -> None:
         for sentence in summary(figures):
-            self._console.print(f"  {sentence}")
+            self._console.print(Padding(Text(sentence), (0, 2)))
         self._console.print(Text("  Stopping …", style="dim"))
 
     def gone(self) -> None:

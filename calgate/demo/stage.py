@@ -1,5 +1,6 @@
 """The demo's programs: a simulated Cal.com and the whole gateway before it, started and cleared away."""
 
+import asyncio
 import contextlib
 import dataclasses
 import os
@@ -20,13 +21,17 @@ from core.clock import Clock
 from core.embedded import folders
 from core.embedded.runfile import OwnerLock
 from core.errors import UserError
+from core.postgres import connect
 from core.settings import Loaded, Settings, child_environ
+from monitor.indexes.apply import apply
+from monitor.indexes.reference import REFERENCE_SCHEMA, create
 
 SIMULATOR_LISTEN = "127.0.0.1:8090"
 SIMULATOR_ADMIN_LISTEN = "127.0.0.1:8091"
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.02
+_APPOINTMENTS = 5_000
 
 # Begins a step of the start-up under a name; leaving the context ends it; what it yields takes the closing words.
 Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
@@ -99,32 +104,45 @@ async def stage(chosen: Plan, wishes: Wishes, step: Step, clock: Clock) -> Async
     """
     settings = chosen.settings
     folder = folders.prepare(settings.data_dir)
-    async with contextlib.AsyncExitStack() as exits:
-        _take(exits, folder)
-        output = exits.enter_context(chosen.log_file.open("w", encoding="utf-8"))
-        log.configure(settings.log_level, settings.log_format, program="demo", stream=output)
-        runfile = folder / "simulator.json"
-        await stop_leftovers(runfile, clock)
-        with step("a Cal.com, simulated") as done:
-            supervisor = Supervisor(
-                [_simulator(chosen, wishes)], runfile=runfile, clock=clock, output=output.fileno()
-            )
-            await supervisor.start()
-            exits.push_async_callback(supervisor.stop)
-            await _answering(f"http://{chosen.simulator_admin}/healthz", supervisor, chosen.log_file, clock)
-            done(f"seed {wishes.seed}, {_speed(wishes.speed)}")
-        stack = Stack(settings, ready_seconds=None, output=chosen.log_file, clock=clock)
-        with step("Redis and PostgreSQL") as done:
-            await exits.enter_async_context(stack)
-            done(f"{stack.redis_engine}, {stack.database_engine}")
-        with step("gateway, worker, monitor") as done:
-            await stack.wait_ready(_READY_SECONDS)
-            running = stack.pids()
-            done(f"{len(running['proxy'])} gateway processes on one port")
-        yield Stage(stack, f"http://{chosen.simulator}", f"http://{chosen.simulator_admin}")
+    try:
+        async with contextlib.AsyncExitStack() as exits:
+            _take(exits, folder)
+            output = exits.enter_context(chosen.log_file.open("w", encoding="utf-8"))
+            log.configure(settings.log_level, settings.log_format, program="demo", stream=output)
+            runfile = folder / "simulator.json"
+            await stop_leftovers(runfile, clock)
+            with step("a Cal.com, simulated") as done:
+                supervisor = Supervisor(
+                    [_simulator(chosen, wishes)], runfile=runfile, clock=clock, output=output.fileno()
+                )
+                await supervisor.start()
+                exits.push_async_callback(supervisor.stop)
+                await _answering(
+                    f"http://{chosen.simulator_admin}/healthz", supervisor, chosen.log_file, clock
+                )
+                done(f"seed {wishes.seed}, {_speed(wishes.speed)}")
+            stack = Stack(settings, ready_seconds=None, output=chosen.log_file, clock=clock)
+            with step("Redis and PostgreSQL") as done:
+                await exits.enter_async_context(stack)
+                done(f"{stack.redis_engine}, {stack.database_engine}")
+            with step("database indexes") as done:
+                done(await _indexes(stack.settings.database_url, clock))
+            with step("gateway, worker, monitor") as done:
+                await stack.wait_ready(_READY_SECONDS)
+                running = stack.pids()
+                done(f"{len(running['proxy'])} gateway processes on one port")
+            yield Stage(stack, f"http://{chosen.simulator}", f"http://{chosen.simulator_admin}")
+    except asyncio.CancelledError:
+        _forget(chosen)
+        raise
+    _forget(chosen)
+
+
+def _forget(chosen: Plan) -> None:
+    """Remove what is left when nothing went wrong: the log, and the data folder if nobody else uses it."""
     chosen.log_file.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # not empty: somebody's own gateway lives there too
-        settings.data_dir.parent.rmdir()
+        chosen.settings.data_dir.parent.rmdir()
 
 
 def _take(exits: contextlib.AsyncExitStack, folder: Path) -> None:
@@ -143,7 +161,7 @@ def _simulator(chosen: Plan, wishes: Wishes) -> ChildSpec:
     argv = (
         sys.executable, "-m", "calgate", "simulate",
         "--listen", chosen.simulator,
-        "--admin-listen", chosen.simulator_admin,
+        "--admin", chosen.simulator_admin,
         "--speed", f"{wishes.speed:g}",
         "--seed", str(wishes.seed),
     )  # fmt: skip
@@ -160,6 +178,18 @@ async def _answering(url: str, supervisor: Supervisor, log_file: Path, clock: Cl
                 f"the simulated Cal.com does not answer after {_READY_SECONDS:g} s; see {log_file}"
             )
         await clock.sleep(_POLL_SECONDS)
+
+
+async def _indexes(url: str | None, clock: Clock) -> str:
+    """Make the reference schema with made-up appointments, and the report's indexes in it."""
+    assert url is not None, "the demo's database is embedded"
+    connection = await connect(url, application_name="calgate demo", statement_timeout_seconds=60)
+    try:
+        await create(connection, _APPOINTMENTS)
+    finally:
+        await connection.close()
+    steps = await apply(url, clock=clock, schema=REFERENCE_SCHEMA)
+    return f"{len(steps)} built among {_APPOINTMENTS:,} made-up appointments"
 
 
 def _speed(speed: float) -> str:

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calgate.demo.figures import Store, Upstream
+from calgate.demo.truth import Auditor
 from core.settings import Settings
 from exporters.collectors import breaker, budget, cache, jobs
 from exporters.collectors.store import StoreKeys
@@ -19,6 +20,7 @@ class Watcher:
     admin: Client
     redis: Redis
     settings: Settings
+    auditor: Auditor
     upstream: Upstream = dataclasses.field(default_factory=Upstream)
     store: Store = dataclasses.field(default_factory=Store)
     trouble: str | None = None
@@ -28,6 +30,7 @@ class Watcher:
         self.trouble = None
         try:
             await self._ask_simulator()
+            await self.auditor.look()
         except (ClientError, ValueError, KeyError):
             self.trouble = "the simulated Cal.com does not tell its figures"
         try:
@@ -36,7 +39,9 @@ class Watcher:
             self.trouble = "Redis does not answer"
 
     async def _ask_simulator(self) -> None:
-        buckets = (await self.admin.get("/stats")).json()["limiter"].values()
+        stats = (await self.admin.get("/stats")).json()
+        self.auditor.tell_time(stats["now"], stats["speed"])
+        buckets = stats["limiter"].values()
         self.upstream = Upstream(
             calls=sum(bucket["hits"] for bucket in buckets),
             refused=sum(bucket["refused"] for bucket in buckets),

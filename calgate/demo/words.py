@@ -48,9 +48,9 @@ def summary(figures: Figures) -> list[str]:
         f"{_count(figures.created, 'booking')} made, {figures.rescheduled} moved, {figures.cancelled} cancelled."
     )
     if figures.truth.checked:
+        checked = _count(figures.truth.checked, "answer")
         sentences.append(
-            f"Of {_count(figures.truth.checked, 'answer')} held against the calendar, {figures.truth.stale or 'none'} "
-            "offered a time known to be taken."
+            f"Of {checked} held against the calendar, {figures.truth.stale or 'none'} was stale."
         )
     return sentences
 
