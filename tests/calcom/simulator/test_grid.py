@@ -53,6 +53,7 @@ def test_the_full_hour_is_that_of_the_bookers_zone() -> None:
 
 def test_a_slot_fits_to_the_second() -> None:
     assert starts(span("9:00", "10:00")) == ["09:00"]
+    assert starts(span("9:00", "10:59")) == ["09:00"]
     end = at("10:00") - 1
     assert Grid(60, 60, 0, False, "UTC").starts([(at("9:00"), end)], 0) == [at("9:00")]
     assert Grid(60, 60, 0, False, "UTC").starts([(at("9:00"), end - 1)], 0) == []

@@ -35,3 +35,9 @@ def test_the_strictest_of_several_limits_binds() -> None:
     world = small_world(individual(101, limits_count=Limits(day=5, week=1)))
     book(world, "2026-03-03T09:00")
     assert days(world, 101, "2026-03-02", "2026-03-09") == ["2026-03-09"]
+
+
+def test_a_booking_at_midnight_counts_for_the_day_it_begins() -> None:
+    world = small_world(individual(101, limits_count=Limits(day=1)), hours=(0, 1440))
+    book(world, "2026-03-04T00:00")
+    assert days(world, 101, "2026-03-03", "2026-03-05") == ["2026-03-03", "2026-03-05"]
