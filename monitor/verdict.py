@@ -179,11 +179,16 @@ def _freshness(facts: Facts) -> Iterator[Finding]:
 def _database(facts: Facts) -> Iterator[Finding]:
     if facts.database is None or facts.database.value is None:
         return
-    for index in facts.database.value:
-        if not (index.present and index.valid):
-            state = "invalid" if index.present else "missing"
-            yield Finding(
-                "ticket",
-                f"Index {index.index} on {index.relation} is {state}.",
-                "`calgate indexes status` explains; `calgate indexes apply` creates it without locking.",
-            )
+    for state, names in (
+        ("missing", [i.index for i in facts.database.value if not i.present]),
+        ("invalid", [i.index for i in facts.database.value if i.present and not i.valid]),
+    ):
+        if not names:
+            continue
+        which = f"Index {names[0]} is" if len(names) == 1 else f"{len(names)} expected indexes are"
+        rest = "" if len(names) == 1 else f": {', '.join(names)}"
+        yield Finding(
+            "ticket",
+            f"{which} {state}{rest}.",
+            "`calgate indexes status` explains; `calgate indexes apply` creates it without blocking writers.",
+        )

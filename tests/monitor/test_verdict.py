@@ -66,11 +66,11 @@ STORE_GONE = replace(
         (jobs(oldest=NOW - 31), "ticket", "The oldest job has waited 31 s"),
         (jobs(workers=0), "ticket", "No job worker is alive"),
         (jobs(dead=2), "ticket", "2 jobs failed on every try and are kept"),
-        (replace(WELL, database=good(INDEXES)), "ticket", "Index gone_idx on Booking is missing"),
+        (replace(WELL, database=good(INDEXES)), "ticket", "Index gone_idx is missing."),
         (
             replace(WELL, database=good((replace(INDEXES[0], valid=False),))),
             "ticket",
-            "Index Booking_start_idx on Booking is invalid",
+            "Index Booking_start_idx is invalid.",
         ),
         (
             replace(WELL, cache=failed(WELL.cache, "odd", NOW - 16)),
@@ -111,6 +111,12 @@ def test_what_a_store_said_before_it_went_is_no_finding_but_a_block_is() -> None
     assert len(judge(gone, TRAFFIC).findings) == 1
     blocked = replace(gone, budget=failed(budget(blocked_until=NOW + 9, peak=120).budget, last=NOW - 30))
     assert judge(blocked, TRAFFIC).findings[1].text == "c1 is blocked by Cal.com for another 9.0 s."
+
+
+def test_several_indexes_of_one_trouble_are_one_finding() -> None:
+    gone = tuple(replace(INDEXES[1], index=name) for name in ("a_idx", "b_idx"))
+    (finding,) = judge(replace(WELL, database=good(gone)), TRAFFIC).findings
+    assert finding.text == "2 expected indexes are missing: a_idx, b_idx."
 
 
 def test_a_429_in_the_last_minutes_is_a_page() -> None:
