@@ -62,6 +62,8 @@ async def _until_stopped(main: Coroutine[Any, Any, _T]) -> _T | None:
 def _handling(loop: asyncio.AbstractEventLoop, stop: Callable[[int], None]) -> Iterator[None]:
     previous: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
     for signum in _STOP_SIGNALS:
+        if signum == signal.SIGHUP and signal.getsignal(signum) is signal.SIG_IGN:
+            continue  # nohup: the user wants it to outlive the terminal
         previous[signum] = signal.getsignal(signum)
         loop.add_signal_handler(signum, stop, signum)
     try:

@@ -9,7 +9,9 @@ from calgate.composition import Died, NotReady, Stack
 from core.runner import run
 from core.settings import Loaded
 
-_READY_SECONDS = 30.0
+# The first word comes soon: whoever looks at a silent terminal wonders.
+_FIRST_WORD_SECONDS = 5.0
+_NEXT_WORD_SECONDS = 30.0
 
 
 @click.command()
@@ -27,15 +29,16 @@ async def serve(stack: Stack) -> None:
     process that gave up would have to be started again by hand.
     """
     async with stack:
-        while not await _ready(stack):
-            pass
+        seconds = _FIRST_WORD_SECONDS
+        while not await _ready(stack, seconds):
+            seconds = _NEXT_WORD_SECONDS
         click.echo(summary(stack))
         await asyncio.Event().wait()
 
 
-async def _ready(stack: Stack) -> bool:
+async def _ready(stack: Stack, seconds: float) -> bool:
     try:
-        await stack.wait_ready(_READY_SECONDS)
+        await stack.wait_ready(seconds)
     except Died:
         raise
     except NotReady as error:

@@ -1,5 +1,7 @@
 """core/redis.py"""
 
+import asyncio
+
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -28,6 +30,26 @@ async def test_a_server_that_is_not_there_is_an_error_and_no_hang() -> None:
     try:
         with pytest.raises(RedisError):
             await client.ping()
+    finally:
+        await client.aclose()
+
+
+async def test_more_commands_than_connections_wait_their_turn(redis_server: str) -> None:
+    client = connect(redis_server, client_name="tests", max_connections=2)
+    try:
+        counted = await asyncio.gather(*(client.incr("waited") for _ in range(200)))
+        assert sorted(counted) == list(range(1, 201))
+    finally:
+        await client.delete("waited")
+        await client.aclose()
+
+
+async def test_a_connection_the_server_closed_is_replaced_unseen(redis: Redis, redis_server: str) -> None:
+    client = connect(redis_server, client_name="victim", max_connections=1)
+    try:
+        await client.set("key", "value")
+        assert await redis.client_kill_filter(_type="normal", skipme=True) >= 1
+        assert await client.get("key") == b"value"
     finally:
         await client.aclose()
 

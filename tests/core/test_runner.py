@@ -104,3 +104,14 @@ def test_handlers_that_were_there_before_are_there_again() -> None:
         assert heard == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def test_a_program_started_with_nohup_outlives_its_terminal() -> None:
+    async def hangup_handler() -> object:
+        return signal.getsignal(signal.SIGHUP)
+
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run(hangup_handler()) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, previous)
