@@ -145,6 +145,7 @@ class Runner:
             self._booking_headers,
             orjson.dumps(body),
             scheduled,
+            body.get("start"),
         )
         if response is None or response.status not in (200, 201) or action == "cancel":
             return
@@ -163,6 +164,7 @@ class Runner:
         headers: Mapping[str, str],
         body: bytes,
         scheduled: float,
+        slot: object = None,
     ) -> Response | None:
         started = self._clock.now()
         response: Response | None = None
@@ -182,6 +184,8 @@ class Runner:
             started=started,
             ended=response.ended if response else self._clock.now(),
             error=error,
+            event_type=intent.event_type.id,
+            slot=str(slot) if slot else None,
         )
         self._sink.record(outcome)
         if response is not None and self._witness is not None:

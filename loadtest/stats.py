@@ -64,6 +64,9 @@ class Outcome:
     started: float
     ended: float
     error: str | None = None
+    event_type: int = 0
+    slot: str | None = None
+    """The start that a write asks for, in UTC."""
 
     @property
     def latency(self) -> float:

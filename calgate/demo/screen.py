@@ -87,7 +87,9 @@ def _about(outcome: Outcome, event_types: dict[int, str]) -> str:
         return f"no answer: {outcome.error}"
     parts = urlsplit(outcome.target)
     if outcome.action != "slots":
-        return outcome.target
+        name = event_types.get(outcome.event_type, str(outcome.event_type))
+        # 2026-11-24T09:00:00.000Z
+        return f"{name}  {outcome.slot[5:10]} {outcome.slot[11:16]} UTC" if outcome.slot else name
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     name = event_types.get(int(query["eventTypeId"]), query["eventTypeId"])
     span = (

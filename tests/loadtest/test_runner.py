@@ -85,6 +85,29 @@ async def test_a_booking_takes_a_slot_that_was_offered_and_never_twice() -> None
     assert "lengthInMinutes" not in bodies[0]
 
 
+async def test_outcomes_say_which_type_and_which_slot() -> None:
+    journal = Journal()
+    await carry_out(journal, intent(Kind.AVAILABILITY), intent(Kind.BOOKING))
+    assert [(one.event_type, one.slot) for one in journal.outcomes] == [
+        (1, None),
+        (1, "2026-11-24T10:00:00.000Z"),
+    ]
+
+
+async def test_a_witness_sees_every_answer_with_its_body() -> None:
+    journal, seen = Journal(), []
+    async with serving(journal.handle) as origin, Client(origin) as client:
+        runner = Runner(
+            client,
+            journal,
+            clock=SystemClock(),
+            today=lambda: TODAY,
+            witness=lambda outcome, response: seen.append((outcome, response.json()["status"])),
+        )
+        await runner.run([intent(Kind.AVAILABILITY)])
+    assert seen == [(journal.outcomes[0], "success")]
+
+
 async def test_a_variable_type_is_booked_with_a_length() -> None:
     journal = Journal()
     await carry_out(journal, intent(Kind.AVAILABILITY, of=VARIABLE), intent(Kind.BOOKING, of=VARIABLE))
