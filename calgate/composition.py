@@ -115,6 +115,7 @@ class Stack:
         self._stores: Stores | None = None
         self._supervisor: Supervisor | None = None
         self._proxy_url = ""
+        self._was_ready = False
 
     @property
     def settings(self) -> Settings:
@@ -177,8 +178,10 @@ class Stack:
                 if status != 200
             }
             if not waiting:
+                self._was_ready = True
                 return
-            self._raise_if_died()
+            if not self._was_ready:
+                self._raise_if_died()
             if self._clock.monotonic() >= deadline:
                 raise NotReady(await self._why_not_ready(waiting))
             await self._clock.sleep(_POLL_SECONDS)

@@ -6,6 +6,7 @@ keeps for itself (`name`, `args`, `msg`, `module`, `process` …) cannot be used
 """
 
 import datetime
+import json
 import logging
 import re
 import sys
@@ -97,7 +98,7 @@ class JsonFormatter(logging.Formatter):
         }
         for key, value in _extras(record, self.formatException).items():
             line.setdefault(key, value)
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return _dumps(line)
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -136,7 +137,15 @@ def _extras(record: logging.LogRecord, format_exception: Any) -> dict[str, objec
     return extras
 
 
+def _dumps(value: object) -> str:
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        # Integers beyond 64 bits, bytes that are no UTF-8: from outside, and no reason to lose the line.
+        return json.dumps(value, default=str)
+
+
 def _plain(value: object) -> str:
     """One word or a quoted string: what came from outside can neither forge a line nor move the cursor."""
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return text if text.isprintable() and " " not in text and text else orjson.dumps(text).decode()
+    text = value if isinstance(value, str) else _dumps(value)
+    return text if text.isprintable() and " " not in text and text else _dumps(text)

@@ -67,6 +67,17 @@ def test_an_event_from_outside_cannot_forge_a_line() -> None:
         assert "\x1b" not in stream.getvalue()
 
 
+def test_no_value_from_outside_makes_a_line_disappear() -> None:
+    for fmt in ("json", "console"):
+        stream, log = written(fmt)
+        log.info(
+            "request.done", extra={"path": "/v2/\udcff", "number": 2**70, "odd": object, "bytes": b"\xff"}
+        )
+        assert "request.done" in stream.getvalue()
+        assert stream.getvalue().count("\n") == 1
+        stream.getvalue().encode()
+
+
 def test_an_exception_is_one_json_line_without_its_secrets() -> None:
     stream, log = written("json")
     try:
