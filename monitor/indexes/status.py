@@ -1,4 +1,4 @@
-"""What there is of the expected indexes. Reads the catalogue only: no lock that anybody could feel."""
+"""What there is of the expected indexes. Reads the catalogue; in nobody's way, and waits only for who rewrites an index."""
 
 from __future__ import annotations
 

@@ -15,9 +15,15 @@ from proxy.jobs.handlers import Context
 from proxy.jobs.job import Job
 from proxy.jobs.loop import Timing
 from tests.proxy.jobs.support import Memory, drained, make_worker, stream, until, working
-from tests.proxy.jobs.victim import TAKEN
+from tests.proxy.jobs.victim import DONE, TAKEN
 
 ROOT = Path(__file__).parents[3]
+
+
+async def start(url: str, does: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.proxy.jobs.victim", url, does, cwd=ROOT
+    )
 
 
 async def test_a_job_whose_worker_is_killed_is_finished_by_another(redis: Redis, redis_server: str) -> None:
@@ -28,9 +34,7 @@ async def test_a_job_whose_worker_is_killed_is_finished_by_another(redis: Redis,
 
     queue = stream(redis, "enqueuer")
     added = await queue.add("work", {"n": "1"})
-    victim = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.proxy.jobs.victim", redis_server, cwd=ROOT
-    )
+    victim = await start(redis_server, "stall")
     try:
 
         async def taken() -> bool:
@@ -46,6 +50,35 @@ async def test_a_job_whose_worker_is_killed_is_finished_by_another(redis: Redis,
         await drained(queue)
     assert [(job.origin, job.attempt) for job in done] == [(added, 2)]
     assert memory.outcomes == ["ok"]
+
+
+async def test_no_job_is_lost_among_workers_that_keep_being_killed(redis: Redis, redis_server: str) -> None:
+    jobs, kills = 4000, 8
+    queue = stream(redis, "enqueuer")
+    await queue.ensure_group()
+    workers = [await start(redis_server, "count") for _ in range(2)]
+    try:
+        async with redis.pipeline(transaction=False) as pipe:
+            for n in range(jobs):
+                pipe.xadd(queue.stream, {"kind": "work", "n": str(n)})
+            await pipe.execute()
+        for kill in range(kills):
+            enough = jobs * (kill + 1) // (kills + 2)
+
+            async def so_many_done(enough: int = enough) -> bool:
+                return int(await redis.scard(DONE)) >= enough
+
+            await until(so_many_done, f"{enough} jobs done")
+            workers[kill % 2].kill()
+            await workers[kill % 2].wait()
+            workers[kill % 2] = await start(redis_server, "count")
+        await drained(queue)
+    finally:
+        for worker in workers:
+            worker.kill()
+            await worker.wait()
+    assert int(await redis.scard(DONE)) == jobs
+    assert await queue.dead_letters(1) == []
 
 
 def test_a_dead_workers_job_is_resumed_within_fifteen_seconds() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from core.embedded import EmbeddedRedis
+from core.redis import connect
 from core.settings import Settings, load_settings
 from core.tasks import spawn
 from exporters.slots import SlotError, WorkerSlot, merge
@@ -54,3 +56,26 @@ async def test_two_workers_cannot_have_one_slot(redis_server: str, tmp_path: Pat
     taken = WorkerSlot.open(tmp_path / "metrics", 0, "worker")
     with taken, pytest.raises(SlotError, match="in use by another live process"):
         await worker.run(given(redis_server, tmp_path), 0)
+
+
+async def test_a_worker_waits_for_a_store_that_is_not_there_yet(server_dir: Path, tmp_path: Path) -> None:
+    # Started once for its address, which the next start has again.
+    async with EmbeddedRedis(server_dir / "late") as server:
+        url = server.url
+    task = spawn(worker.run(given(url, tmp_path), 0), name="worker")
+    try:
+        async with EmbeddedRedis(server_dir / "late") as server:
+            assert server.url == url
+            redis = connect(url, client_name="tests")
+            try:
+                queue = Stream(redis, "acme", "enqueuer")
+                await queue.add("clean", {"gen": "1"})
+                await drained(queue)
+            finally:
+                await redis.aclose()
+        # And now it is gone again: a stop must not wait for it.
+    finally:
+        task.cancel()
+        done, _ = await asyncio.wait([task], timeout=30)
+    assert done
+    assert task.cancelled()
