@@ -35,6 +35,8 @@ class SlotState:
     started: float
     beat: float
     alive: bool
+    clean: bool
+    """It gave the slot up itself; neither alive nor clean means that it crashed or hangs."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ def _state(file: SlotFile, now: float) -> SlotState:
         started=file.floats[at.H_STARTED],
         beat=beat,
         alive=beat > 0.0 and now - beat <= LEASE_SECONDS,
+        clean=bool(file.ints[at.H_CLEAN]),
     )
 
 

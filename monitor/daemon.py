@@ -16,7 +16,7 @@ from core.settings import Settings
 from core.tasks import spawn
 from core.urls import split_listen
 from monitor import scheduler
-from monitor.watch import STORE_LIMIT_SECONDS, Watch
+from monitor.watch import Watch
 from monitor.web import application
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ async def run(
     """
     clock = clock or SystemClock()
     with _listener(settings.monitor_listen) as sock:
-        redis = connect(
-            settings.redis_url, client_name="calgate-monitor", read_timeout_seconds=STORE_LIMIT_SECONDS
-        )
+        redis = connect(settings.redis_url, client_name="calgate-monitor")
         database = _database(settings)
         watch = Watch(settings, redis, clock, None if database is None else database.read_indexes)
         try:

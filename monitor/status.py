@@ -9,6 +9,8 @@ from monitor.facts import Build, Facts, IndexFact
 from monitor.history import Traffic
 from monitor.verdict import Verdict
 
+_FORGOTTEN_SECONDS = 3600.0
+
 
 @dataclass(frozen=True)
 class Place:
@@ -146,6 +148,8 @@ def build(facts: Facts, traffic: Traffic | None, verdict: Verdict, place: Place,
         else tuple(
             WorkerRow(s.program, s.slot, s.pid, s.alive, _age(s.started, now), _age(s.beat, now), s.restarts)
             for s in merged.slots
+            # A slot given up in good order, or long forgotten, says nothing about now.
+            if s.alive or (not s.clean and now - s.beat < _FORGOTTEN_SECONDS)
         ),
         indexes=None if facts.database is None else facts.database.value or (),
         collectors=tuple(

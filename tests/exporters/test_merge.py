@@ -88,7 +88,16 @@ def test_a_state_says_who_has_the_slot_since_when(tmp_path: Path) -> None:
         (state,) = reader.read(105.0).slots
         reader.close()
     assert (state.program, state.slot, state.restarts) == ("proxy", 7, 1)
-    assert (state.started, state.beat, state.alive) == (100.0, 104.0, True)
+    assert (state.started, state.beat, state.alive, state.clean) == (100.0, 104.0, True, False)
+
+
+def test_a_clean_end_is_told_from_a_crash(tmp_path: Path) -> None:
+    with WorkerSlot.open(tmp_path, 0, "proxy") as slot:
+        slot.beat(100.0)
+        reader = SlotReader(tmp_path)
+        assert [(s.alive, s.clean) for s in reader.read(999.0).slots] == [(False, False)]
+    assert [(s.alive, s.clean) for s in reader.read(999.0).slots] == [(False, True)]
+    reader.close()
 
 
 def test_a_reader_notices_new_slots_and_removed_files(tmp_path: Path) -> None:

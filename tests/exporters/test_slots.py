@@ -1,13 +1,18 @@
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from exporters.catalogue import CATALOGUE, Metric
-from exporters.layout import Layout
+from exporters.layout import CURRENT, Layout
 from exporters.merge import SlotReader
 from exporters.slots import SlotError, WorkerSlot, merge
 
@@ -213,6 +218,55 @@ def test_a_reader_follows_a_slot_into_its_new_layout(tmp_path: Path) -> None:
         slot.counter(REQUESTS, route="slots", code_class="2xx").inc(1)
         assert reader.read(0.0).value(REQUESTS) == 6
     reader.close()
+
+
+class Slots(RuleBasedStateMachine):
+    """Workers start, count, end, crash and are replaced by another version; a reader watches all along."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory(prefix="cg-slots-")
+        self.path = Path(self.directory.name)
+        self.reader = SlotReader(self.path)
+        self.open: dict[int, WorkerSlot] = {}
+        self.counted = 0
+
+    @rule(slot=st.integers(0, 3), older=st.booleans())
+    def start(self, slot: int, older: bool) -> None:
+        if slot not in self.open:
+            self.open[slot] = WorkerSlot.open(
+                self.path, slot, "proxy", layout=other_version() if older else CURRENT
+            )
+
+    @rule(slot=st.integers(0, 3), n=st.integers(0, 2**40))
+    def count(self, slot: int, n: int) -> None:
+        if slot in self.open:
+            self.open[slot].counter(REQUESTS, route="slots", code_class="2xx").inc(n)
+            self.counted += n
+
+    @rule(slot=st.integers(0, 3), crash=st.booleans())
+    def end(self, slot: int, crash: bool) -> None:
+        if slot in self.open:
+            gone = self.open.pop(slot)
+            if crash:
+                os.close(gone._lock)  # what the kernel does to a killed process
+                gone._file.close()
+            else:
+                gone.close()
+
+    @invariant()
+    def the_sum_is_exact(self) -> None:
+        assert self.reader.read(0.0).value(REQUESTS) == self.counted
+
+    def teardown(self) -> None:
+        for slot in self.open.values():
+            slot.close()
+        self.reader.close()
+        self.directory.cleanup()
+
+
+Slots.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+TestSlots = Slots.TestCase
 
 
 @pytest.mark.parametrize(

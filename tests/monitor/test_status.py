@@ -8,7 +8,7 @@ from monitor.facts import Facts
 from monitor.status import Place, Status, as_text, build
 from monitor.verdict import judge
 from tests.monitor.test_verdict import TRAFFIC
-from tests.monitor.worlds import BUILD, INDEXES, NOW, WELL, failed, good
+from tests.monitor.worlds import BUILD, INDEXES, NOW, WELL, failed, good, merged
 
 PLACE = Place("default", "https://user:hunter2@cal.example")
 
@@ -40,6 +40,18 @@ def test_what_was_never_read_is_unknown_not_zero() -> None:
     assert (found.budget, found.cache_keys, found.breakers, found.queue, found.workers) == (None,) * 5
     assert found.indexes is None
     assert found.collectors[0].age is None
+
+
+def test_slots_given_up_in_good_order_or_long_ago_are_not_listed() -> None:
+    crashed = replace(merged("proxy").slots[0], alive=False, beat=NOW - 60)
+    slots = (
+        crashed,
+        replace(crashed, slot=1, clean=True, beat=0.0),
+        replace(crashed, slot=2, beat=NOW - 3600),
+    )
+    found = status(replace(WELL, slots=good(replace(merged(), slots=slots)))).workers
+    assert found is not None
+    assert [(w.slot, w.alive) for w in found] == [(0, False)]
 
 
 def test_a_database_that_never_answered_has_an_empty_list() -> None:

@@ -29,7 +29,8 @@ def failed(outcome: Outcome[T], error: str = "connection refused", last: float =
 
 def merged(*programs: str) -> Merged:
     slots = tuple(
-        SlotState(p, i, 100 + i, 0, NOW - 60, NOW - 0.5, alive=True) for i, p in enumerate(programs)
+        SlotState(p, i, 100 + i, 0, NOW - 60, NOW - 0.5, alive=True, clean=False)
+        for i, p in enumerate(programs)
     )
     return Merged((0,) * CURRENT.counts, (0.0,) * CURRENT.sums, (0.0,) * CURRENT.gauges, slots)
 
