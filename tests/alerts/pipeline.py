@@ -50,11 +50,11 @@ async def pipeline(directory: Path, metrics: Callable[[], str]) -> AsyncIterator
         sink = await stack.enter_async_context(_serve(_receive(inbox)))
         receivers = Receivers(*(f"{sink}/{name}" for name in ("pager", "ticket", "heartbeat")))
         write(directory, bundle(receivers=receivers))
-        delivery = f"127.0.0.1:{_free_port()}"
+        delivery = f"127.0.0.1:{free_port()}"
         config = directory / "prometheus.yml"
         config.write_text(_prometheus(directory, page.removeprefix("http://"), delivery))
         await stack.enter_async_context(
-            _program(
+            program(
                 directory / "alertmanager.log",
                 alertmanager,
                 f"--config.file={directory / ROUTING_FILE}",
@@ -64,12 +64,12 @@ async def pipeline(directory: Path, metrics: Callable[[], str]) -> AsyncIterator
             )
         )
         await stack.enter_async_context(
-            _program(
+            program(
                 directory / "prometheus.log",
                 prometheus,
                 f"--config.file={config}",
                 f"--storage.tsdb.path={directory / 'prometheus'}",
-                f"--web.listen-address=127.0.0.1:{_free_port()}",
+                f"--web.listen-address=127.0.0.1:{free_port()}",
                 # What is sent before Alertmanager listens is lost; the default repeats it after a minute.
                 "--rules.alert.resend-delay=1s",
             )
@@ -135,7 +135,8 @@ async def _serve(answer: Callable[[str, bytes], str]) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _program(log: Path, *command: str) -> AsyncIterator[None]:
+async def program(log: Path, *command: str) -> AsyncIterator[None]:
+    """Run a program until the block ends, its output in `log`."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
         try:
@@ -146,7 +147,7 @@ async def _program(log: Path, *command: str) -> AsyncIterator[None]:
             await process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port nobody has right now; neither program can be told to choose one and say which."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
