@@ -100,13 +100,16 @@ class _Reader:
                 self._around.pop()
             elif text == "[":  # the range of a subquery
                 self._until("]")
+        if self._around:
+            raise PromqlError("a parenthesis opens that never closes")
 
     def _selector(self, name: str) -> Selector:
         matchers: list[Matcher] = []
         if self._peek() == "{":
             words = [text for _, text in self._until("}") if text not in "{},"]
-            for start in range(0, len(words), 3):
-                label, op, value = words[start : start + 3]
+            if len(words) % 3:
+                raise PromqlError(f"the matchers of {name or 'a selector'} are not label, operator, value")
+            for label, op, value in zip(words[::3], words[1::3], words[2::3], strict=True):
                 matchers.append(Matcher(label, op, value[1:-1]))
         window = None
         if self._peek() == "[":
@@ -127,4 +130,5 @@ class _Reader:
         while self._at < len(self._tokens):
             if self._next()[1] == closing:
                 return self._tokens[start : self._at]
-        raise PromqlError(f"no {closing!r} to end what begins with {self._tokens[start][1]!r}")
+        opened = " ".join(text for _, text in self._tokens[max(start - 1, 0) :][:4])
+        raise PromqlError(f"no {closing!r} to end what begins with {opened!r}")

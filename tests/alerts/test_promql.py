@@ -1,4 +1,8 @@
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.promql import Matcher, PromqlError, selectors
 
@@ -34,7 +38,36 @@ def test_a_selector_may_have_no_name() -> None:
     assert selectors('{job="x"}')[0].name == ""
 
 
-@pytest.mark.parametrize("broken", ['a{b="c"', "a)", "a ~ b", "a[5m"])
+@pytest.mark.parametrize("broken", ['a{b="c"', "a{b=}", "a)", "sum(a", "a ~ b", "a[5m", "sum by (a"])
 def test_what_is_not_promql_is_refused(broken: str) -> None:
     with pytest.raises(PromqlError):
         selectors(broken)
+
+
+_PIECES = [
+    "sum",
+    "by",
+    "rate",
+    "a_total",
+    "(",
+    ")",
+    "{",
+    "}",
+    "[",
+    "]",
+    "5m",
+    "=",
+    '"x"',
+    ",",
+    "and",
+    " ",
+    "$job",
+    "~",
+    "'",
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join))
+def test_whatever_it_is_given_it_answers_or_says_what_is_wrong(text: str) -> None:
+    with contextlib.suppress(PromqlError):
+        selectors(text)
