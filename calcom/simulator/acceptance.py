@@ -6,19 +6,13 @@ from datetime import datetime, timedelta
 
 from calcom.simulator import refusals, windows, zones
 from calcom.simulator.commands import CreateBooking
+from calcom.simulator.inputs import bookings_this_month, gather, gather_exactly, zone_of
 from calcom.simulator.intervals import covers
 from calcom.simulator.model import Booking, EventType
 from calcom.simulator.query import SlotsQuery
 from calcom.simulator.refusals import refuse
 from calcom.simulator.selection import HostRole, hosts_of
-from calcom.simulator.slots import (
-    answer,
-    bookings_this_month,
-    gather,
-    gather_exactly,
-    open_spans_of_hosts,
-    zone_of,
-)
+from calcom.simulator.slots import answer, open_spans_of_hosts
 from calcom.simulator.state import State
 
 PRIORITIES = ("highest", "high", "medium", "low", "lowest")

@@ -1,4 +1,4 @@
-"""Making and moving bookings (contract 5.1 to 5.5). Pure: a state and a command in, an outcome out."""
+"""Making bookings (contract 5.2 to 5.5). Pure: a state and a command in, an outcome out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from calcom.simulator.acceptance import (
     check_bounds,
     choose_hosts,
     length_of,
-    may_manage,
     needs_confirmation,
 )
-from calcom.simulator.commands import Booker, CreateBooking, Created, Reschedule
+from calcom.simulator.commands import Booker, CreateBooking, Created
 from calcom.simulator.facts import WebhookFact
 from calcom.simulator.model import Attendee, Booking, EventType, Recurrence
 from calcom.simulator.outcomes import Outcome, fact
@@ -56,9 +55,9 @@ def create(state: State, command: CreateBooking, now: datetime, *, racy: bool = 
     if repeated is not None:
         return Outcome(state, Created((repeated,), existing=True))
     starts = _occurrences(event_type.id, event_type.recurrence, command)
-    joined = event_type.seats and _seated_at(state, event_type, command.start)
-    if joined:
-        return _take_seat(state, event_type, joined, command, now)
+    shared = seated_at(state, event_type, command.start) if event_type.seats else None
+    if shared is not None:
+        return _take_seat(state, event_type, shared, command, now)
     made: list[Booking] = []
     facts: list[WebhookFact] = []
     recurring_uid = state.uid("recurring", state.last_id + 1) if event_type.recurrence else None
@@ -76,62 +75,11 @@ def create(state: State, command: CreateBooking, now: datetime, *, racy: bool = 
         )
         booking = _draft(state, event_type, command, start, length, host_ids, now)
         booking = replace(booking, recurring_uid=recurring_uid)
-        state, booking = _stored(state, booking, racy=racy)
+        state, booking = stored(state, booking, racy=racy)
         made.append(booking)
         trigger = "BOOKING_REQUESTED" if booking.status == "pending" else "BOOKING_CREATED"
         facts.append(fact(trigger, now, booking))  # type: ignore[arg-type]
     return Outcome(state, Created(tuple(made), made[0].attendees[0].seat_uid), tuple(facts))
-
-
-def reschedule(state: State, uid: str, command: Reschedule, now: datetime) -> Outcome[Booking]:
-    """A new booking at the new time; the old one is cancelled and each names the other.
-
-    Raises Refused 404 for an unknown uid, 400 for one no longer live, 403 where the event type forbids it.
-    """
-    old = found(state, uid)
-    if not old.live:
-        word = "cancelled" if old.status == "cancelled" else "rejected"
-        raise refuse(
-            400,
-            f"Can't reschedule booking with uid={uid} because it has been {word}. "
-            f"Please provide uid of a booking that is not {word}.",
-        )
-    event_type = state.event_types.get(old.event_type_id)
-    if event_type is None:
-        raise refuse(404, refusals.EVENT_TYPE_NOT_FOUND)
-    manages = may_manage(state, old, command.caller_id)
-    notice = event_type.reschedule_notice
-    if not manages and event_type.disable_rescheduling:
-        raise refuse(403, "This event type does not allow rescheduling.")
-    if not manages and notice is not None and old.start - now < timedelta(minutes=notice):
-        raise refuse(403, f"This booking can't be rescheduled less than {notice} minutes before it starts.")
-    if event_type.seats is not None and command.seat_uid is not None:
-        return _move_seat(state, event_type, old, command, now)
-    check_bounds(state, event_type, command.start, now)
-    end = command.start + (old.end - old.start)
-    host_ids = choose_hosts(state, event_type, command.start, end, now, ignored=old, prefer=old.host_ids[-1])
-    state, number = state.fresh()
-    pending = needs_confirmation(event_type, command.start, now) and not manages
-    new = replace(
-        old,
-        id=number,
-        uid=state.uid("booking", number),
-        status="pending" if pending else "accepted",
-        start=command.start,
-        end=end,
-        user_id=host_ids[0],
-        host_ids=host_ids,
-        created_at=now,
-        updated_at=now,
-        rescheduled_from_uid=old.uid,
-        rescheduling_reason=command.reason,
-        idempotency_key=None,
-    )
-    state, left = _left_behind(state, old, new.uid, command, now)
-    state, new = _stored(state, new, numbered=True)
-    # The contract's known gap: a move that needs confirming is told as a request (I#21169).
-    told = fact("BOOKING_REQUESTED" if pending else "BOOKING_RESCHEDULED", now, new, left)
-    return Outcome(state, new, (told,))
 
 
 def found(state: State, uid: str) -> Booking:
@@ -183,9 +131,13 @@ def attendee_of(
     )
 
 
-def _stored(
+def stored(
     state: State, booking: Booking, *, racy: bool = False, numbered: bool = False
 ) -> tuple[State, Booking]:
+    """A state with this booking in it, keyed as its status calls for; `numbered` if its ids are given out.
+
+    Raises Refused 409 for a key that is taken, unless `racy`: then it goes without.
+    """
     try:
         booking = keyed(state, booking)
     except refusals.Refused:
@@ -278,7 +230,8 @@ def _of_type_at(state: State, event_type: EventType, start: datetime) -> list[Bo
     ]
 
 
-def _seated_at(state: State, event_type: EventType, start: datetime) -> Booking | None:
+def seated_at(state: State, event_type: EventType, start: datetime) -> Booking | None:
+    """The booking of a seated type that begins then, which newcomers join."""
     return next(iter(_of_type_at(state, event_type, start)), None)
 
 
@@ -288,76 +241,20 @@ def _take_seat(
     check_bounds(state, event_type, command.start, now)
     state, number = state.fresh()
     attendee = attendee_of(number, command.booker, state.uid("seat", number), command.responses)
-    state, booking = _joined(state, event_type, booking, attendee, now)
+    state, booking = joined(state, event_type, booking, attendee, now)
     return Outcome(state, Created((booking,), attendee.seat_uid), (fact("BOOKING_CREATED", now, booking),))
 
 
-def _joined(
+def joined(
     state: State, event_type: EventType, booking: Booking, attendee: Attendee, now: datetime
 ) -> tuple[State, Booking]:
+    """The booking with one more attendee. Raises Refused 409 when it is full or has that person already."""
     if event_type.seats is None or len(booking.attendees) >= event_type.seats.per_time_slot:
         raise refuse(409, refusals.SEATS_FULL)
     if any(one.email.lower() == attendee.email.lower() for one in booking.attendees):
         raise refuse(409, "Already signed up for this booking.")
     booking = replace(booking, attendees=(*booking.attendees, attendee), updated_at=now)
     return state.with_booking(booking), booking
-
-
-def _move_seat(
-    state: State, event_type: EventType, old: Booking, command: Reschedule, now: datetime
-) -> Outcome[Booking]:
-    seat = next((one for one in old.attendees if one.seat_uid == command.seat_uid), None)
-    if seat is None:
-        raise refuse(404, f"Seat with uid={command.seat_uid} was not found in booking with uid={old.uid}")
-    check_bounds(state, event_type, command.start, now)
-    remaining = tuple(one for one in old.attendees if one is not seat)
-    target = _seated_at(state, event_type, command.start)
-    if target is not None and target.id == old.id:
-        raise refuse(400, "The seat is already booked at this time.")
-    if remaining:
-        left = replace(old, attendees=remaining, updated_at=now)
-        state = state.with_booking(left)
-    else:
-        to_uid = target.uid if target else state.uid("booking", state.last_id + 1)
-        state, left = _left_behind(state, old, to_uid, command, now)
-    if target is not None:
-        state, new = _joined(state, event_type, target, seat, now)
-    else:
-        end = command.start + (old.end - old.start)
-        ignored = None if remaining else old
-        host_ids = choose_hosts(state, event_type, command.start, end, now, ignored=ignored)
-        state, number = state.fresh()
-        new = replace(
-            old,
-            id=number,
-            uid=state.uid("booking", number),
-            start=command.start,
-            end=end,
-            user_id=host_ids[0],
-            host_ids=host_ids,
-            attendees=(seat,),
-            created_at=now,
-            updated_at=now,
-            rescheduled_from_uid=old.uid,
-            rescheduling_reason=command.reason,
-        )
-        state, new = _stored(state, new, numbered=True)
-    return Outcome(state, new, (fact("BOOKING_RESCHEDULED", now, new, old),))
-
-
-def _left_behind(
-    state: State, old: Booking, new_uid: str, command: Reschedule, now: datetime
-) -> tuple[State, Booking]:
-    left = replace(
-        old,
-        status="cancelled",
-        rescheduled_to_uid=new_uid,
-        rescheduled_by=command.rescheduled_by,
-        rescheduling_reason=command.reason,
-        updated_at=now,
-        idempotency_key=None,
-    )
-    return state.with_booking(left), left
 
 
 def _instant_meeting(
@@ -371,5 +268,5 @@ def _instant_meeting(
     booking = replace(
         _draft(state, event_type, command, command.start, length, host_ids, now), status="awaiting_host"
     )
-    state, booking = _stored(state, booking)
+    state, booking = stored(state, booking)
     return Outcome(state, Created((booking,)), (fact("INSTANT_MEETING", now, booking),))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import datetime
 
+from calcom.simulator.inputs import Inputs, gather
 from calcom.simulator.query import SlotsQuery, SlotsResult
-from calcom.simulator.slots import Inputs, answer, gather
+from calcom.simulator.slots import answer
 from calcom.simulator.state import State
 
 CAPACITY = 20_000

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from calcom.simulator import bookings
 from calcom.simulator.commands import Booker, CreateBooking, EventTypeSelector
+from calcom.simulator.inputs import gather
 from calcom.simulator.model import (
     BookingWindow,
     CalendarConnection,
@@ -31,7 +32,7 @@ from calcom.simulator.persistent import PersistentMap
 from calcom.simulator.query import SlotsQuery
 from calcom.simulator.refusals import Refused
 from calcom.simulator.settings import sync_children
-from calcom.simulator.slots import answer, gather
+from calcom.simulator.slots import answer
 from calcom.simulator.state import State
 
 MAIN_KEY = "cal_live_simulator"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from calcom.simulator import bookings, calendars, endings, people, reservations, settings, teams
+from calcom.simulator import bookings, calendars, endings, moves, people, reservations, settings, teams
 from calcom.simulator import seed as data_set
 from calcom.simulator.commands import (
     Booker,
@@ -162,7 +162,7 @@ class World:
 
     def reschedule(self, uid: str, command: Reschedule, now: datetime) -> Booking:
         """Moves a booking: the result is the new one, the old one is cancelled."""
-        return self._commit(bookings.reschedule(self.state, uid, command, now), now, "reschedule")
+        return self._commit(moves.reschedule(self.state, uid, command, now), now, "reschedule")
 
     def request_reschedule(
         self, uid: str, reason: str | None, caller_id: int | None, now: datetime

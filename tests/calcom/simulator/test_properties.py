@@ -18,6 +18,7 @@ from calcom.simulator.commands import (
     Reschedule,
     Reserve,
 )
+from calcom.simulator.inputs import gather
 from calcom.simulator.model import (
     Booking,
     BookingWindow,
@@ -31,7 +32,7 @@ from calcom.simulator.model import (
 from calcom.simulator.query import SlotsQuery, SlotsResult
 from calcom.simulator.refusals import Refused
 from calcom.simulator.selection import hosts_of
-from calcom.simulator.slots import answer, gather
+from calcom.simulator.slots import answer
 from calcom.simulator.world import World
 from tests.calcom.simulator.worlds import (
     NOW,
