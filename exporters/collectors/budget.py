@@ -8,7 +8,7 @@ from prometheus_client.core import Metric as Family
 from redis.asyncio import Redis
 
 from exporters.catalogue import CREDENTIALS
-from exporters.collectors.store import StoreKeys, store_time_ms
+from exporters.collectors.store import StoreKeys
 from exporters.families import gauges
 
 PEAK_SECONDS = 60
@@ -60,14 +60,14 @@ def parse_credential(
 ) -> CredentialBudget:
     """Make one credential's facts of the four answers of the store.
 
-    The hash of peaks has ten-second numbers as fields; a field `limit` in it overrides the configured limit.
+    The hash of peaks has ten-second numbers as fields.
     """
     first = (now_ms - PEAK_SECONDS * 1000) // _BUCKET_MS
-    recent = [int(use) for bucket, use in peaks.items() if bucket.isdigit() and int(bucket) >= first]
+    recent = [int(use) for bucket, use in peaks.items() if int(bucket) >= first]
     blocked_ms = int(blocked) if blocked else 0
     return CredentialBudget(
         credential=alias,
-        limit=int(peaks.get(b"limit", limit)),
+        limit=limit,
         used=used,
         peak=max([used, *recent]),
         window_seconds=window_seconds,
@@ -93,10 +93,15 @@ def _trouble(one: CredentialBudget) -> tuple[float, float, int]:
 async def read(redis: Redis, keys: StoreKeys, *, limit: int, window_seconds: float) -> BudgetFacts:
     """Ask for every credential seen, in two round trips.
 
-    `window_seconds` is the window the gateway counts in, its guard included.
+    `limit` is for a credential whose own the gateway has not written down. `window_seconds` is the window the
+    gateway counts in, its guard included.
     """
-    now_ms = await store_time_ms(redis)
-    aliases: dict[bytes, bytes] = await _hgetall(redis, keys.credentials)
+    known = redis.pipeline(transaction=False)
+    known.time()
+    known.hgetall(keys.credentials)
+    known.hgetall(keys.limits)
+    (seconds, micros), aliases, limits = await known.execute()
+    now_ms = seconds * 1000 + micros // 1000
     # Those with an alias of their own first: the cut must never fall on them.
     chosen = sorted(aliases.items(), key=lambda item: (alias_of(item[1].decode()) == "other", item[0]))
     chosen = chosen[:MOST_CREDENTIALS]
@@ -114,17 +119,11 @@ async def read(redis: Redis, keys: StoreKeys, *, limit: int, window_seconds: flo
             alias_of(alias.decode()),
             *answers[4 * i : 4 * i + 4],
             now_ms=now_ms,
-            limit=limit,
+            limit=int(limits.get(digest, limit)),
             window_seconds=window_seconds,
         )
-        for i, (_, alias) in enumerate(chosen)
+        for i, (digest, alias) in enumerate(chosen)
     )
-
-
-async def _hgetall(redis: Redis, key: str) -> dict[bytes, bytes]:
-    answer: Any = redis.hgetall(key)
-    found: dict[bytes, bytes] = await answer
-    return found
 
 
 def families(facts: BudgetFacts) -> list[Family]:

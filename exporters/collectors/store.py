@@ -64,6 +64,11 @@ class StoreKeys:
         return self._key("creds")
 
     @property
+    def limits(self) -> str:
+        """Hash: credential digest to calls allowed in a window."""
+        return self._key("limits")
+
+    @property
     def breaker(self) -> str:
         """Hash: endpoint to its state as JSON."""
         return self._key("breaker")

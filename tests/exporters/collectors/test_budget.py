@@ -38,10 +38,6 @@ def test_a_block_that_has_passed_is_none() -> None:
     assert parsed(blocked=b"%d" % NOW_MS).blocked_until == 0.0
 
 
-def test_a_limit_written_beside_the_peaks_overrides_the_configured_one() -> None:
-    assert parsed(peaks={b"limit": b"500"}).limit == 500
-
-
 def test_an_alias_outside_the_closed_list_is_folded() -> None:
     assert [alias_of(a) for a in ("c1", "c8", "c9", "anonymous", "cal_live_x")] == [
         "c1", "c8", "other", "anonymous", "other",
@@ -71,6 +67,13 @@ async def test_the_store_is_read_as_the_governor_writes_it(redis: Redis) -> None
     assert first == CredentialBudget("c1", 120, 2, 44, 61.0, 0.0, (now - 30_000) / 1000)
     assert anonymous == CredentialBudget("anonymous", 120, 0, 0, 61.0, 0.0, 0.0)
     assert (other.credential, other.blocked_until) == ("other", (now + 60_000) / 1000)
+
+
+async def test_a_limit_the_gateway_wrote_down_overrides_the_configured_one(redis: Redis) -> None:
+    await redis.hset(KEYS.credentials, mapping={"aaaa": "c1", "bbbb": "c2"})
+    await redis.hset(KEYS.limits, "bbbb", "500")
+    facts = await budget.read(redis, KEYS, limit=120, window_seconds=61.0)
+    assert [one.limit for one in facts.credentials] == [120, 500]
 
 
 async def test_made_up_credentials_never_push_a_named_one_out(redis: Redis) -> None:

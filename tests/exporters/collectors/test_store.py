@@ -20,6 +20,7 @@ async def test_the_reader_uses_the_names_the_gateway_writes(redis: Redis) -> Non
     queue = Stream(redis, "acme", "nobody")
     assert (reader.jobs_delayed, reader.jobs_dead) == (queue.delayed, queue.dead)
     assert (reader.jobs_retried, reader.jobs_workers) == (queue.retried, queue.workers)
+    assert reader.limits == writer.limits
     assert reader.permits("x") == writer.permits("x")
     assert reader.peaks("x") == writer.peaks("x")
     assert reader.blocked("x") == writer.blocked("x")
