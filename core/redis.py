@@ -76,9 +76,8 @@ async def capabilities(client: Redis) -> Capabilities:
     """Ask the server what it is and what it can do. Raises RedisError when it cannot be reached."""
     try:
         info: dict[str, object] = await client.info("server")
-    except ResponseError as error:
-        # Told apart from an ACL's refusal: only the imitation has never heard of INFO.
-        info = {} if "unknown command" in str(error).lower() else {"redis_version": "0"}
+    except ResponseError:  # an ACL may refuse it; what matters below is tried out anyhow
+        info = {}
     connection = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
     try:
         await connection.connect()
@@ -86,11 +85,12 @@ async def capabilities(client: Redis) -> Capabilities:
         tracking = resp3 and await _accepts(connection, "CLIENT", "TRACKING", "ON")
     finally:
         await connection.disconnect()
-    engine = "fakeredis" if not info else "valkey" if "valkey_version" in info else "redis"
+    imitation = info.get("imitation")
+    engine = "valkey" if "valkey_version" in info else "redis"
     return Capabilities(
-        engine=engine,
+        engine=engine if imitation is None else str(imitation),
         version=parse_version(str(info.get(f"{engine}_version", "0"))),
-        is_real=bool(info),
+        is_real=imitation is None,
         resp3=resp3,
         tracking=tracking,
     )

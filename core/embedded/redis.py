@@ -1,6 +1,5 @@
 """The embedded Redis: a real one where there is one, an imitation for trying out where there is none."""
 
-import contextlib
 import logging
 import os
 import socket
@@ -150,9 +149,7 @@ async def _process_id(url: str) -> int | None:
     client: Redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
     try:
         await client.ping()
-        with contextlib.suppress(RedisError, KeyError, TypeError):
-            return int((await client.info("server"))["process_id"])
-        return 0  # the imitation does not say
+        return int((await client.info("server"))["process_id"])
     except (RedisError, OSError):
         return None
     finally:

@@ -59,6 +59,14 @@ async def until_another(server: EmbeddedRedis, pid: int) -> None:
     await eventually(is_another)
 
 
+async def run_id_of(url: str) -> object:
+    client = connect(url, client_name="tests")
+    try:
+        return (await client.info("server"))["run_id"]
+    finally:
+        await client.aclose()
+
+
 def permissions(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
@@ -202,11 +210,14 @@ async def test_the_imitation_says_what_it_is_and_keeps_its_port_over_a_restart(f
         client = connect(server.url, client_name="tests")
         found = await capabilities(client)
         await client.aclose()
-        assert (found.engine, found.is_real) == ("fakeredis", False)
-        url, pid = server.url, server.pid
+        assert (found.engine, found.is_real, found.tracking) == ("fakeredis", False, False)
+        url, pid, run_id = server.url, server.pid, await run_id_of(server.url)
+        assert await run_id_of(url) == run_id
         os.kill(pid, signal.SIGKILL)
         await until_another(server, pid)
         assert server.url == url
+        # What it stored is gone, and whoever asks can tell.
+        assert await run_id_of(url) != run_id
 
 
 async def test_a_restart_that_fails_is_tried_again_until_it_works(folder: Path) -> None:
