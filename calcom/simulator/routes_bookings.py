@@ -279,8 +279,12 @@ def reassign(call: Call) -> Work:
 
     def work() -> Reply:
         world = call.sim.world
-        booking = world.reassign(call.params["bookingUid"], to_user, call.caller.user_id, call.now())
-        user = world.state.users[booking.user_id]
+        uid = call.params["bookingUid"]
+        before = world.booking(uid).host_ids
+        booking = world.reassign(uid, to_user, call.caller.user_id, call.now())
+        # With fixed hosts the organizer stays and another one moves.
+        moved = next((one for one in booking.host_ids if one not in before), booking.user_id)
+        user = world.state.users[moved]
         return Reply(
             200,
             envelope.success(
