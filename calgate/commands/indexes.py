@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
@@ -20,10 +20,17 @@ from core.runner import run
 from core.settings import Loaded, Settings
 from core.urls import EMBEDDED, check_database_url, mask
 from monitor.indexes.apply import Limits, Progress, apply, plan
-from monitor.indexes.definitions import INDEXES
 from monitor.indexes.explain import Comparison, explain
 from monitor.indexes.plan import Action, Step
 from monitor.indexes.reference import LARGEST, REFERENCE_SCHEMA, create
+from monitor.indexes.report import (
+    comparison_row,
+    comparison_table,
+    is_good,
+    status_row,
+    status_table,
+    step_row,
+)
 from monitor.indexes.status import DEFAULT_SCHEMA, IndexStatus, collect
 
 _T = TypeVar("_T")
@@ -77,12 +84,12 @@ def status(
     """Show what there is of each index: present, valid, size, use."""
     found = _run(loaded, database_url, rows, functools.partial(_status, schema))
     if as_json:
-        click.echo(json.dumps([_status_row(one) for one in found], indent=2))
+        click.echo(json.dumps([status_row(one) for one in found], indent=2))
     else:
-        click.echo(_table(_STATUS_HEAD, (_status_cells(one) for one in found)))
-        if not all(map(_good, found)):
+        click.echo(status_table(found))
+        if not all(map(is_good, found)):
             click.echo("\n`calgate indexes apply` brings this in order without blocking writers.")
-    if check and not all(map(_good, found)):
+    if check and not all(map(is_good, found)):
         raise SystemExit(1)
 
 
@@ -111,7 +118,7 @@ def apply_command(
     work = functools.partial(_planned, schema) if dry_run else _applied(schema, limits, talk=not as_json)
     steps = _run(loaded, database_url, rows, work)
     if as_json:
-        click.echo(json.dumps([_step_row(step) for step in steps], indent=2))
+        click.echo(json.dumps([step_row(step) for step in steps], indent=2))
     elif dry_run:
         for step in steps:
             for statement in step.statements():
@@ -133,9 +140,9 @@ def explain_command(
     """
     found = _run(loaded, database_url, rows, functools.partial(_explained, schema, rows is not None))
     if as_json:
-        click.echo(json.dumps([_comparison_row(one) for one in found], indent=2))
+        click.echo(json.dumps([comparison_row(one) for one in found], indent=2))
     else:
-        click.echo(_table(_EXPLAIN_HEAD, (_comparison_cells(one) for one in found)))
+        click.echo(comparison_table(found))
     if check and not all(one.uses_expected for one in found):
         raise SystemExit(1)
 
@@ -228,81 +235,3 @@ async def _explained(schema: str, build: bool, url: str) -> list[Comparison]:
         await apply(url, clock=SystemClock(), schema=schema)
     async with _connected(url, 60.0) as connection:
         return await explain(connection, schema=schema)
-
-
-def _good(one: IndexStatus) -> bool:
-    return one.present and one.valid and one.as_expected
-
-
-_STATUS_HEAD = ("table", "index", "state", "size", "scans", "last scan")
-
-
-def _state(one: IndexStatus) -> str:
-    if not one.present:
-        return "missing"
-    if not one.as_expected:
-        return "another index of this name"
-    return "valid" if one.valid else "invalid"
-
-
-def _status_cells(one: IndexStatus) -> tuple[str, ...]:
-    if not one.present:
-        return one.table, one.index, _state(one), "", "", ""
-    last = "" if one.last_scan is None else one.last_scan.isoformat(" ", "seconds")
-    return one.table, one.index, _state(one), f"{one.size_bytes / 1024:.0f} kB", str(one.scans), last
-
-
-def _status_row(one: IndexStatus) -> dict[str, object]:
-    why = next(spec.why for spec in INDEXES if spec.name == one.index)
-    return {
-        "table": one.table, "index": one.index, "why": why, "state": _state(one), "present": one.present,
-        "valid": one.valid, "as_expected": one.as_expected, "size_bytes": one.size_bytes, "scans": one.scans,
-        "last_scan": None if one.last_scan is None else one.last_scan.isoformat(),
-    }  # fmt: skip
-
-
-def _step_row(step: Step) -> dict[str, object]:
-    return {
-        "table": step.spec.table,
-        "index": step.spec.name,
-        "action": step.action.value,
-        "sql": [statement.as_string() for statement in step.statements()],
-    }
-
-
-_EXPLAIN_HEAD = ("query", "rows", "plan", "ms", "without", "faster", "blocks", "without", "index")
-
-
-def _comparison_cells(one: Comparison) -> tuple[str, ...]:
-    used = ", ".join(one.with_indexes.indexes) or "none"
-    return (
-        one.query.name,
-        str(one.with_indexes.rows),
-        one.with_indexes.node,
-        f"{one.with_indexes.milliseconds:.3f}",
-        f"{one.without.milliseconds:.3f}",
-        f"{one.times_faster:.1f}x",
-        str(one.with_indexes.blocks),
-        str(one.without.blocks),
-        used if one.uses_expected else f"{used}; expected {one.query.index}",
-    )
-
-
-def _comparison_row(one: Comparison) -> dict[str, object]:
-    return {
-        "query": one.query.name, "why": one.query.why, "expected_index": one.query.index,
-        "uses_expected": one.uses_expected, "indexes": list(one.with_indexes.indexes),
-        "plan": one.with_indexes.node, "rows": one.with_indexes.rows,
-        "milliseconds": one.with_indexes.milliseconds, "milliseconds_without": one.without.milliseconds,
-        "blocks": one.with_indexes.blocks, "blocks_without": one.without.blocks,
-        "times_faster": round(one.times_faster, 1), "times_fewer_blocks": round(one.times_fewer_blocks, 1),
-    }  # fmt: skip
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )

@@ -1,4 +1,4 @@
-"""What there is of the expected indexes. Reads the catalogue; in nobody's way, and waits only for who rewrites an index."""
+"""What there is of the expected indexes: reads of the catalogue, which stand in nobody's way."""
 
 from __future__ import annotations
 

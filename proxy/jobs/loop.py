@@ -16,6 +16,7 @@ from core.clock import Clock
 from core.tasks import spawn
 from proxy.jobs.handlers import Context, Handler, sweep_expired
 from proxy.jobs.job import Job
+from proxy.jobs.outage import Outage
 from proxy.jobs.policy import Dead, RetryPolicy, decide_after_failure, may_start
 from proxy.jobs.stream import Stream
 
@@ -109,7 +110,7 @@ class Worker:
                 await self._stream.leave()
 
     async def _read(self) -> None:
-        outage = _Outage(self._clock, self._rng)
+        outage = Outage(self._clock, self._rng)
         while not self._stopping:
             if len(self._running) >= self._concurrency:
                 self._room.clear()
@@ -203,7 +204,7 @@ class Worker:
 
     async def _settle(self, write: Callable[[], Awaitable[bool]]) -> bool:
         """Write an outcome down, however long the store is away: forgetting it would run the job again."""
-        outage = _Outage(self._clock, self._rng)
+        outage = Outage(self._clock, self._rng)
         while True:
             try:
                 return await write()
@@ -215,7 +216,7 @@ class Worker:
     async def _every(self, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
         # Workers started together should not ask together.
         await self._clock.sleep(self._rng.uniform(0, min(seconds, 0.5)))
-        outage = _Outage(self._clock, self._rng)
+        outage = Outage(self._clock, self._rng)
         while not self._over:
             try:
                 await step()
@@ -253,7 +254,7 @@ class Worker:
             await sweep_expired(self._context.redis, self._context.keys)
 
     async def _ensure_group(self) -> None:
-        outage = _Outage(self._clock, self._rng)
+        outage = Outage(self._clock, self._rng)
         while True:
             try:
                 await self._stream.ensure_group()
@@ -279,27 +280,6 @@ class Worker:
         if left:
             # The store may be away too: then the jobs stay pending, and another worker resumes them.
             await asyncio.wait(left, timeout=self._timing.block_seconds)
-
-
-class _Outage:
-    """Waits between attempts while the store is away, longer each time, and logs its first and last."""
-
-    def __init__(self, clock: Clock, rng: random.Random) -> None:
-        self._clock = clock
-        self._rng = rng
-        self._failures = 0
-
-    async def wait(self, error: RedisError) -> None:
-        if self._failures == 0:
-            _log.warning("jobs.store_away", extra={"error": type(error).__name__, "detail": str(error)[:200]})
-        seconds = min(2.0, 0.05 * 2 ** min(self._failures, 6)) * self._rng.uniform(0.5, 1.0)
-        self._failures += 1
-        await self._clock.sleep(seconds)
-
-    def over(self) -> None:
-        if self._failures:
-            _log.info("jobs.store_back", extra={"failures": self._failures})
-        self._failures = 0
 
 
 def _facts(job: Job, error: Exception | None = None) -> dict[str, object]:

@@ -65,9 +65,7 @@ async def test_scans_are_counted_and_dated(
 async def test_another_index_of_the_name_is_not_as_expected(
     connection: AsyncConnection[Any], reference: str, definition: str
 ) -> None:
-    await connection.execute(
-        f"CREATE INDEX idx_appts_service_start ON {reference}.appointments {definition}"
-    )
+    await connection.execute(f"CREATE INDEX idx_appts_service_start ON {reference}.appointments {definition}")
     found = {one.index: one for one in await collect(connection, reference)}
     assert found["idx_appts_service_start"].present
     assert not found["idx_appts_service_start"].as_expected
