@@ -92,7 +92,8 @@ class WorkerSlot:
 
     def __repr__(self) -> str:
         """Name the slot and the process, for a log line."""
-        return f"<WorkerSlot {self.program}-{self.slot} pid={self._file.ints[at.H_PID]}>"
+        state = "closed" if self._closed else f"pid={self._file.ints[at.H_PID]}"
+        return f"<WorkerSlot {self.program}-{self.slot} {state}>"
 
     @classmethod
     def open(cls, directory: Path, slot: int, program: str, *, layout: Layout = CURRENT) -> Self:

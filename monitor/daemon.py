@@ -17,7 +17,7 @@ from core.tasks import spawn
 from core.urls import split_listen
 from monitor import scheduler
 from monitor.watch import Watch
-from monitor.web import application
+from monitor.web import View, application
 
 if TYPE_CHECKING:
     from monitor.database import Database
@@ -45,7 +45,7 @@ async def run(
         watch = Watch(settings, redis, clock, None if database is None else database.read_indexes)
         try:
             async with scheduler.running(watch.timers(), clock):
-                await _serve(watch, sock, on_listening)
+                await serve(watch, sock, on_listening)
         finally:
             watch.close()
             await redis.aclose()
@@ -62,10 +62,11 @@ def _database(settings: Settings) -> "Database | None":
     return Database(settings.database_url)
 
 
-async def _serve(watch: Watch, sock: socket.socket, on_listening: Callable[[str], None] | None) -> None:
+async def serve(view: View, sock: socket.socket, on_listening: Callable[[str], None] | None) -> None:
+    """Answer on `sock` until cancelled, then finish what is being answered."""
     server = _Server(
         uvicorn.Config(
-            application(watch),
+            application(view),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -10,11 +10,10 @@ _PAD = 3
 
 @dataclass(frozen=True)
 class Sparkline:
-    """`lines` and `areas` are SVG point lists, one per unbroken run of known values; `dot` is the newest value."""
+    """`lines` and `areas` are SVG point lists, one per unbroken run of known values."""
 
     lines: tuple[str, ...]
     areas: tuple[str, ...]
-    dot: tuple[float, float] | None
     width: int = WIDTH
     height: int = HEIGHT
 
@@ -42,7 +41,6 @@ def sparkline(values: Sequence[float | None], *, slots: int, top: float | None =
     return Sparkline(
         lines=tuple(_points(run) for run in drawn),
         areas=tuple(_points([(run[0][0], HEIGHT), *run, (run[-1][0], HEIGHT)]) for run in drawn),
-        dot=drawn[-1][-1] if drawn else None,
     )
 
 

@@ -174,8 +174,10 @@ def test_a_gauge_starts_at_zero_with_each_process(tmp_path: Path) -> None:
 def test_bound_metrics_stop_when_the_slot_is_closed(tmp_path: Path) -> None:
     slot = WorkerSlot.open(tmp_path, 0, "proxy")
     counter = slot.counter(REQUESTS, route="slots", code_class="2xx")
+    assert repr(slot) == f"<WorkerSlot proxy-0 pid={os.getpid()}>"
     slot.close()
     slot.close()
+    assert repr(slot) == "<WorkerSlot proxy-0 closed>"
     with pytest.raises(ValueError, match="released"):
         counter.inc()
 

@@ -35,7 +35,7 @@ def test_only_the_last_values_are_shown_and_none_leaves_the_box() -> None:
 
 def test_no_values_draw_nothing() -> None:
     assert sparkline([], slots=60).lines == ()
-    assert sparkline([None, None], slots=60).dot is None
+    assert sparkline([None, None], slots=60).lines == ()
 
 
 def test_bars_show_even_the_rarest_count() -> None:
