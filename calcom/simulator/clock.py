@@ -6,14 +6,12 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-# A waiter looks up this often (real seconds) because advance(), skew() and unfreeze() may move time under it.
-LONGEST_NAP = 0.05
-
 
 class SimClock:
     """Simulated time: `start` plus `speed` times the real time elapsed, plus whatever was added by hand.
 
     `start` None begins at the real present. `speed` must be above zero; 60 makes a minute pass in a second.
+    To be used from one thread: that of the event loop its sleepers run in.
     """
 
     def __init__(self, start: datetime | None = None, speed: float = 1.0) -> None:
@@ -27,6 +25,7 @@ class SimClock:
         self._frozen_at: float | None = None
         self._added = 0.0
         self._skew = 0.0
+        self._sleepers: set[asyncio.Future[None]] = set()
 
     def __repr__(self) -> str:
         frozen = ", frozen" if self._frozen_at is not None else ""
@@ -46,26 +45,41 @@ class SimClock:
         """Wait until that much simulated time has passed; a frozen clock waits until it moves again."""
         due = self.now() + timedelta(seconds=simulated_seconds)
         while (left := (due - self.now()).total_seconds()) > 0:
-            nap = LONGEST_NAP if self._frozen_at is not None else min(self.real_seconds(left), LONGEST_NAP)
-            await asyncio.sleep(nap)
+            moved = asyncio.get_running_loop().create_future()
+            self._sleepers.add(moved)
+            try:
+                timeout = None if self._frozen_at is not None else self.real_seconds(left)
+                await asyncio.wait({moved}, timeout=timeout)
+            finally:
+                self._sleepers.discard(moved)
 
     def freeze(self) -> None:
         """Stop; `advance` still moves it. Freezing twice is freezing once."""
         if self._frozen_at is None:
             self._frozen_at = time.monotonic()
+            self._jumped()
 
     def unfreeze(self) -> None:
         """Go on from where it stopped."""
         if self._frozen_at is not None:
             self._begun += time.monotonic() - self._frozen_at
             self._frozen_at = None
+            self._jumped()
 
     def advance(self, seconds: float) -> None:
         """Jump ahead. Time already given out never returns: `seconds` may not be negative."""
         if seconds < 0:
             raise ValueError(f"cannot advance by {seconds} seconds; skew() sets a clock back")
         self._added += seconds
+        self._jumped()
 
     def skew(self, seconds: float) -> None:
         """Make the clock wrong by `seconds` (either sign, replaces the former skew)."""
         self._skew = seconds
+        self._jumped()
+
+    def _jumped(self) -> None:
+        """Sleepers reckon anew: what they wait for in real seconds is another number now."""
+        for sleeper in self._sleepers:
+            if not sleeper.done():
+                sleeper.set_result(None)

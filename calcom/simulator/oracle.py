@@ -19,8 +19,8 @@ EXAMPLES_KEPT = 20
 class ReadRecord:
     """One answered read. `answer` is what `SlotsResult.canonical` or `canonical_of_body` made of it.
 
-    `floor_version` is the oldest state it may show: the newest version acknowledged before the read began
-    (later by no more than the staleness that was promised). `ceiling_version` is the newest version when the
+    `floor_version` is the oldest state it may show: the newest version acknowledged before the read began, or
+    as much older as the promise under test allows. `ceiling_version` is the newest version when the
     answer arrived. `at` is when it arrived; `since`, if given, the oldest clock reading it may show: `at` less
     the life of a cached entry.
     """
@@ -96,6 +96,19 @@ class Oracle:
             else:
                 high = middle - 1
         return low
+
+    def truth_at(self, query: SlotsQuery, instant: datetime) -> SlotsResult:
+        """The slots as they were at an instant."""
+        return self.truth(query, self.version_at(instant), instant)
+
+    def changed(
+        self, queries: Iterable[SlotsQuery], before: int, after: int, now: datetime
+    ) -> frozenset[SlotsQuery]:
+        """The queries whose truth differs between two versions at `now`: the least that had to be dropped from
+        a cache of them when the world went from one to the other."""
+        return frozenset(
+            one for one in queries if self._answer(one, before, now) != self._answer(one, after, now)
+        )
 
     def judge(self, reads: Iterable[ReadRecord]) -> Verdict:
         """A read is true iff its answer is the truth of some version from floor to ceiling at `at`."""

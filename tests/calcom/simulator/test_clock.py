@@ -54,6 +54,38 @@ async def test_a_sleeper_wakes_when_the_clock_is_advanced_past_it() -> None:
     await asyncio.wait_for(sleeper, 10)
 
 
+async def test_a_sleeper_of_a_thawed_clock_goes_on_waiting() -> None:
+    clock = frozen(speed=10_000)
+    sleeper = asyncio.ensure_future(clock.sleep(60))
+    await asyncio.sleep(0)
+    clock.unfreeze()
+    await asyncio.wait_for(sleeper, 10)
+    assert clock.now() >= START + timedelta(seconds=60)
+
+
+async def test_a_sleeper_survives_a_clock_set_back() -> None:
+    clock = frozen()
+    sleeper = asyncio.ensure_future(clock.sleep(60))
+    await asyncio.sleep(0)
+    clock.skew(-3600)
+    await asyncio.sleep(0)
+    clock.advance(60)
+    await asyncio.sleep(0)
+    assert not sleeper.done()
+    clock.advance(3600)
+    await asyncio.wait_for(sleeper, 10)
+
+
+async def test_a_cancelled_sleeper_leaves_nothing_behind() -> None:
+    clock = frozen()
+    sleeper = asyncio.ensure_future(clock.sleep(60))
+    await asyncio.sleep(0)
+    sleeper.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sleeper
+    assert clock._sleepers == set()
+
+
 async def test_a_fast_clock_sleeps_little_real_time() -> None:
     clock = SimClock(START, speed=1_000_000)
     before = clock.now()

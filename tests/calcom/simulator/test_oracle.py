@@ -7,7 +7,16 @@ from datetime import datetime
 from calcom.simulator.commands import Cancel, Reserve
 from calcom.simulator.oracle import Oracle, ReadRecord
 from calcom.simulator.world import World
-from tests.calcom.simulator.worlds import NOW, book, instant, later, query, small_world
+from tests.calcom.simulator.worlds import (
+    NOW,
+    book,
+    collective,
+    individual,
+    instant,
+    later,
+    query,
+    small_world,
+)
 
 TEN = ("2026-03-03", int(instant("2026-03-03T10:00").timestamp()))
 
@@ -84,3 +93,24 @@ def test_judging_many_reads_of_few_truths_calculates_each_once() -> None:
     calculated = world.memo.calculated
     assert Oracle(world).judge(reads).true == 1500
     assert world.memo.calculated == calculated
+
+
+def test_what_a_change_reaches_is_the_least_a_cache_must_drop() -> None:
+    world = small_world(individual(101, 1), individual(102, 2), collective(103, 1, 2))
+    book(world, "2026-03-03T10:00", 101)
+    asked = {
+        (number, day): query(number, day, day)
+        for number in (101, 102, 103)
+        for day in ("2026-03-03", "2026-03-04")
+    }
+    reached = Oracle(world).changed(asked.values(), 0, 1, NOW)
+    assert reached == {asked[101, "2026-03-03"], asked[103, "2026-03-03"]}
+
+
+def test_the_truth_of_an_instant_is_that_of_its_version_and_clock() -> None:
+    world = small_world()
+    book(world, "2026-03-03T10:00", now=later(seconds=10))
+    oracle = Oracle(world)
+    for instant_asked, version in ((later(seconds=9), 0), (later(seconds=10), 1)):
+        assert oracle.truth_at(query(), instant_asked) == world.slots_at(version, query(), instant_asked)
+    assert oracle.truth_at(query(), later(days=2)).days == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,8 @@ from calcom.simulator.model import (
     ExternalBusy,
     Limits,
     OutOfOffice,
+    Rule,
+    Seats,
 )
 from calcom.simulator.query import SlotsQuery, SlotsResult
 from calcom.simulator.refusals import Refused
@@ -66,15 +69,32 @@ STEPS = st.one_of(
     st.tuples(st.just("confirm"), st.sampled_from(TYPES), TIMES, st.just("")),
     st.tuples(st.just("busy"), st.sampled_from(TYPES), TIMES, st.just("")),
     st.tuples(st.just("away"), st.sampled_from(TYPES), TIMES, st.just("")),
+    st.tuples(st.just("buffer"), st.sampled_from(TYPES), TIMES, st.just("")),
+    st.tuples(st.just("guest"), st.sampled_from(TYPES), TIMES, st.sampled_from(EMAILS)),
 )
 Step = tuple[str, EventType, datetime, str]
+OWNER_STEPS = st.tuples(
+    st.sampled_from(("hours", "zone", "member", "limit", "broken", "default", "deselect")),
+    st.sampled_from(TYPES),
+    TIMES,
+    st.sampled_from(EMAILS),
+)
+PERFORMED = ("book", "reserve", "end", "move", "confirm", "busy", "away", "buffer", "guest")
+# Settings that the naive calculation below does not know; remembered answers must know them all.
+MORE_TYPES = (
+    individual(111, 1, seats=Seats(2), slot_interval=15),
+    individual(112, 2, window=BookingWindow("calendarDays", 2, rolling=True), first_slot_only=True),
+    round_robin(113, 1, 2, 3, max_lead=0),
+    round_robin(114, assign_all_members=True, length=45),
+    individual(115, 3, length_options=(15, 30), optimized_slots=True, limits_duration=Limits(month=90)),
+)
 
 
 def perform(world: World, step: Step, serial: int) -> None:
     """One random change; what the world refuses does not happen."""
     kind, event_type, moment, email = step
     newest = next((b for _, b in sorted(world.state.bookings.items(), reverse=True) if b.live), None)
-    host = hosts_of(world.state, event_type)[0].user_id
+    host = next((role.user_id for role in hosts_of(world.state, event_type)), 1)
     with suppress(Refused):
         if kind == "book":
             selector = EventTypeSelector(event_type.id)
@@ -92,8 +112,38 @@ def perform(world: World, step: Step, serial: int) -> None:
             world.put_external_event(
                 ExternalBusy(str(serial), calendar.id, moment, moment + 40 * MINUTE), NOW
             )
+        elif kind in ("buffer", "guest"):
+            if kind == "buffer":
+                world.update_event_type(event_type.id, {"before_buffer": moment.minute}, NOW)
+            elif newest:
+                world.add_guests(newest.uid, [email], NOW)
         elif kind == "away":
             world.create_out_of_office(OutOfOffice(0, "", host, moment, moment + 130 * MINUTE), NOW)
+
+
+def govern(world: World, step: Step, serial: int) -> None:
+    """One random change of settings."""
+    kind, event_type, moment, _ = step
+    moment += serial * MINUTE
+    host = next((role.user_id for role in hosts_of(world.state, event_type)), 1)
+    with suppress(Refused):
+        if kind == "hours":
+            rules = (Rule((0, 1, 2, 3), 540, 600 + moment.minute),)
+            world.update_schedule(300 + host, {"availability": rules}, NOW)
+        elif kind == "zone":
+            world.update_user(host, {"time_zone": "Asia/Kolkata" if moment.minute < 30 else "UTC"}, NOW)
+        elif kind == "member":
+            membership = next(one for one in world.state.memberships.values() if one.user_id == host)
+            world.update_membership(membership.id, {"accepted": not membership.accepted}, NOW)
+        elif kind == "limit":
+            world.set_team_limits(11, Limits(day=1 + moment.hour % 3), NOW)
+        elif kind == "broken":
+            world.set_calendar_broken(host, moment.minute < 30, NOW)
+        elif kind == "default":
+            world.create_schedule(host, "S", "UTC", (Rule((0, 1), 600, 700),), (), moment.minute < 30, NOW)
+        elif kind == "deselect":
+            for calendar in world.state.calendars.values():
+                world.select_calendar(calendar.id, not calendar.selected, NOW)
 
 
 def naive_slots(
@@ -101,6 +151,7 @@ def naive_slots(
 ) -> list[datetime]:
     """Every half hour that is free by the contract's words, minute by minute."""
     state = world.state
+    event_type = state.event_types[event_type.id]
     roles = hosts_of(state, event_type)
     length = event_type.length * MINUTE
     step = 30 if event_type.length == 30 else 60
@@ -119,7 +170,7 @@ def naive_slots(
                 spans.append((event.start - before, event.end + after))
         for one in state.bookings.values():
             its = state.event_types[one.event_type_id]
-            there = user_id in one.host_ids or email in {a.email for a in one.attendees}
+            there = user_id in one.host_ids or email in {*(a.email for a in one.attendees), *one.guests}
             if there and counts(one):
                 before = (its.before_buffer + event_type.after_buffer) * MINUTE
                 after = (its.after_buffer + event_type.before_buffer) * MINUTE
@@ -185,20 +236,41 @@ def test_the_engine_agrees_with_a_naive_calculation_minute_by_minute(
     assert shown(world.slots(asked, now)) == naive_slots(world, event_type, first, 5, now)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(STEPS, max_size=14))
-def test_a_remembered_answer_is_the_calculated_one_at_every_version(steps: list[Step]) -> None:
-    world = small_world(*TYPES)
+def askings(world: World) -> list[SlotsQuery]:
+    """Queries of every kind."""
     first = instant("2026-03-02T00:00")
-    asked = [SlotsQuery(first, first + timedelta(days=4), one.id) for one in TYPES]
-    for serial, step in enumerate(steps):
-        perform(world, step, serial)
+    plain = [SlotsQuery(first, first + timedelta(days=4), one.id) for one in (*TYPES, *MORE_TYPES)]
+    newest = world.state.bookings.get(max(world.state.bookings, default=0))
+    held = next(iter(world.state.reservations), None)
+    return [
+        *plain,
+        replace(plain[0], time_zone="Asia/Kolkata"),
+        replace(plain[2], cookie_uid=held),
+        replace(plain[4], booking_uid_to_reschedule=newest.uid if newest else None),
+        replace(plain[6], rr_host_subset=(2,)),
+        replace(plain[-1], duration=15),
+        replace(plain[0], event_type_id=None, usernames=("ann", "bob"), duration=45),
+        replace(plain[0], start=first + timedelta(hours=34), end=first + timedelta(hours=36)),
+    ]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.one_of(STEPS, OWNER_STEPS), st.integers(0, 90)), max_size=12))
+def test_a_remembered_answer_is_the_calculated_one_at_every_version_and_time(
+    steps: list[tuple[Step, int]],
+) -> None:
+    world = small_world(*TYPES, *MORE_TYPES)
+    now, asked = NOW, askings(world)
+    for serial, (step, minutes) in enumerate(steps):
+        (perform if step[0] in PERFORMED else govern)(world, step, serial)
+        now += minutes * MINUTE
+        asked += askings(world)[-7:]
         for query in asked:
-            assert world.slots(query, NOW) == answer(gather(world.state, query, NOW))
+            assert world.slots(query, now) == answer(gather(world.state, query, now))
     for version in world.history:
         for query in asked:
-            fresh = answer(gather(version.state, query, NOW))
-            assert world.slots_at(version.version, query, NOW) == fresh
+            fresh = answer(gather(version.state, query, now))
+            assert world.slots_at(version.version, query, now) == fresh
 
 
 # Laws of the seeded world, where every mechanism is switched on.
