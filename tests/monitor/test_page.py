@@ -2,6 +2,8 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
+
 from exporters.collectors.budget import BudgetFacts
 from monitor import page
 from monitor.facts import Facts
@@ -130,6 +132,22 @@ def test_a_block_shows_on_the_bar_with_its_time() -> None:
     text = html(replace(WELL, budget=good(BudgetFacts((replace(BUDGET, blocked_until=NOW + 42),)))))
     assert "blocked for 42 s" in text
     assert 'class="bar full"' in text
+
+
+@pytest.mark.parametrize(
+    ("used", "oldest_ago", "note"),
+    [(0, None, "all free"), (119, 30, "next returns in 31 s"), (119, 62, "next returns now")],
+)
+def test_the_bar_says_when_the_next_call_returns(used: int, oldest_ago: float | None, note: str) -> None:
+    oldest = 0.0 if oldest_ago is None else NOW - oldest_ago
+    one = replace(BUDGET, used=used, peak=used, oldest_call=oldest)
+    assert f"of 120 · {note}<" in html(replace(WELL, budget=good(BudgetFacts((one,)))))
+
+
+def test_a_sole_page_is_not_said_twice() -> None:
+    text = html(STORE_GONE)
+    assert text.count("no cache, no call budget") == 1
+    assert text.count("<strong>") == 0
 
 
 def test_a_limit_of_nothing_divides_nothing() -> None:
