@@ -126,7 +126,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
         self._in_head = False
-        self._head_bytes = 0
+        self._head_bytes = self._field_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         if not self._over:
