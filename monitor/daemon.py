@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.redis import connect
 from core.settings import Settings
 from core.tasks import spawn
-from core.urls import split_listen
+from core.urls import join_listen, reachable_host, split_listen
 from monitor import scheduler
 from monitor.watch import Watch
 from monitor.web import View, application
@@ -75,7 +75,7 @@ async def serve(view: View, sock: socket.socket, on_listening: Callable[[str], N
         )
     )
     host, port = sock.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"http://{join_listen(reachable_host(host), port)}"
     _log.info("monitor.listening", extra={"url": url})
     if on_listening is not None:
         on_listening(url)
