@@ -28,8 +28,6 @@ _log = logging.getLogger(__name__)
 # A span may stay unsettled while writes keep coming or an older fetch hangs; a voice agent would rather be
 # told than kept waiting.
 _LONGEST_WAIT_SECONDS = 10.0
-
-# An older fetch under way elsewhere may end at any time, so its announced end is looked at again this often.
 _LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -184,8 +182,9 @@ class SlotsCache:
                 return wanted
             if self._clock.monotonic() - started > _LONGEST_WAIT_SECONDS:
                 raise Settling(retry_after=wait)
-            # A hold-off is exact, but what another fetch announced is only the latest it can end.
-            await self._clock.sleep(min(wait, max(_LOOK_AGAIN_SECONDS, wait / 4)))
+            # A hold-off is exact; a longer wait is for a fetch under way elsewhere, which may end at any time.
+            is_exact = wait <= self._store.timing.hold_off
+            await self._clock.sleep(wait if is_exact else _LOOK_AGAIN_SECONDS)
 
     def _entry(self, fetched: _Fetched) -> Entry | None:
         if fetched.status != 200:

@@ -185,10 +185,10 @@ class Request:
             *refusal.headers(),
         ]
         body = orjson.dumps(document)
-        if not isinstance(refusal, (BodyTooLarge, TooSlow)):
+        self.closing |= isinstance(refusal, (BodyTooLarge, TooSlow))
+        if not isinstance(refusal, BodyTooLarge):
             await self.answer(refusal.status, headers, body)
             return
-        self.closing = True
         await self.start(refusal.status, [*headers, (b"content-length", str(len(body)).encode())])
         await self.write(body, more=True)
         await self._swallow()

@@ -1,6 +1,5 @@
 """A gateway between a scripted upstream and the session's Redis."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from redis.asyncio import Redis
 from proxy.cache.keys import Keys
 from tests.proxy.running import Running, running, settings
 from tests.proxy.upstream import Upstream, scripted
+from tests.proxy.waiting import until
 
 Start = Callable[..., Awaitable[Running]]
 
@@ -35,7 +35,11 @@ async def start(redis: Redis, redis_server: str, upstream: Upstream, tmp_path: P
         slots = iter(range(16))
 
         async def one(**changes: Any) -> Running:
-            defaults = {"upstream": upstream.url, "redis_url": redis_server, "folder": tmp_path}
+            defaults: dict[str, Any] = {
+                "upstream": upstream.url,
+                "redis_url": redis_server,
+                "folder": tmp_path,
+            }
             config = settings(**defaults | changes)
             return await stack.enter_async_context(running(config, slot=next(slots)))
 
@@ -49,6 +53,8 @@ async def gateway(start: Start) -> Running:
 
 async def settled(redis: Redis, keys: Keys) -> None:
     """Return when no write is recent any more, as Redis tells the time."""
-    async with asyncio.timeout(10):
-        while await redis.exists(keys.bumps):
-            await asyncio.sleep(0.01)
+
+    async def none_left() -> bool:
+        return not await redis.exists(keys.bumps)
+
+    await until(none_left)

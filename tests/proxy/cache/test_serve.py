@@ -1,0 +1,267 @@
+"""The promises of the slots cache, seen from outside a whole gateway."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+from redis.asyncio import Redis
+
+from proxy.cache import serve
+from proxy.cache.keys import Keys
+from tests.proxy.conftest import Start, settled
+from tests.proxy.running import HOLD_OFF, SLOTS_URL, Running
+from tests.proxy.upstream import SLOTS, Gate, Reply, Seen, Upstream
+
+BEFORE = b'{"status":"success","data":{"2050-09-05":[{"start":"2050-09-05T09:00:00.000Z"}]}}'
+AFTER = b'{"status":"success","data":{"2050-09-05":[{"start":"2050-09-05T10:00:00.000Z"}]}}'
+
+
+class CalCom:
+    """Slots with Cal.com's own cache: computed when the call arrives, remembered from when it is answered."""
+
+    def __init__(self, remembers: float) -> None:
+        self.remembers = remembers
+        self.truth = BEFORE
+        self.gates: list[Gate] = []
+        self._cache: dict[str, tuple[float, bytes]] = {}
+
+    async def __call__(self, seen: Seen) -> Reply:
+        if seen.method != "GET":
+            self.truth = AFTER
+            return Reply(201, b"{}")
+        loop = asyncio.get_running_loop()
+        kept = self._cache.get(seen.target)
+        if kept and kept[0] > loop.time():
+            return Reply(body=kept[1])
+        answer = self.truth
+        if self.gates:
+            await self.gates.pop(0)(seen)
+        self._cache[seen.target] = (loop.time() + self.remembers, answer)
+        return Reply(body=answer)
+
+
+def slots_calls(upstream: Upstream) -> int:
+    return sum(seen.method == "GET" for seen in upstream.requests)
+
+
+async def test_a_read_after_the_ack_waits_out_the_upstreams_own_cache_and_sees_the_truth(
+    gateway: Running, upstream: Upstream
+) -> None:
+    upstream.script = CalCom(remembers=0.2)
+    assert (await gateway.get()).content == BEFORE
+    # Another reader makes Cal.com remember the old answer anew, just before the write.
+    await gateway.get("/v2/slots?eventTypeId=1&start=2050-09-05&end=2050-09-06&timeZone=UTC")
+    assert (await gateway.post()).status_code == 201
+    assert (await gateway.get()).content == AFTER
+
+
+async def test_a_fill_that_overlaps_a_write_is_neither_kept_nor_given_to_who_came_after(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    calcom = CalCom(remembers=0.2)
+    gate = Gate()
+    calcom.gates.append(gate)
+    upstream.script = calcom
+    early = asyncio.ensure_future(gateway.get())
+    await upstream.arrivals(1)
+    await gateway.post()
+    late = asyncio.ensure_future(gateway.get())
+    gate.open()
+    answer = await early
+    assert answer.content == BEFORE
+    assert "stored" not in answer.headers["cache-status"]
+    assert (await late).content == AFTER
+    assert (await gateway.get()).content == AFTER
+
+
+async def test_an_older_fetch_of_the_same_span_holds_the_newer_up_until_calcom_forgets(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    calcom = CalCom(remembers=0.2)
+    gate = Gate()
+    calcom.gates.append(gate)
+    upstream.script = calcom
+    early = asyncio.ensure_future(gateway.get())
+    await upstream.arrivals(1)
+    await gateway.post()
+    await settled(redis, keys)
+    # The hold-off of the write is over, but the old fetch is not: what it ends with would be remembered.
+    late = asyncio.ensure_future(gateway.get())
+    gate.open()
+    assert (await early).content == BEFORE
+    assert (await late).content == AFTER
+
+
+async def test_the_legacy_read_sees_the_truth_after_the_ack_too(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = CalCom(remembers=0.2)
+    url = "/v2/slots/available?eventTypeId=1&startTime=2050-09-05&endTime=2050-09-06"
+    assert (await gateway.get(url)).content == BEFORE
+    await gateway.post()
+    answer = await gateway.get(url)
+    assert answer.content == AFTER
+    assert answer.headers["cache-status"] == "calgate; fwd=bypass"
+
+
+async def test_writes_that_never_stop_do_not_starve_a_reader(gateway: Running, upstream: Upstream) -> None:
+    calcom = CalCom(remembers=0.2)
+    upstream.script = calcom
+    done = asyncio.Event()
+
+    async def write() -> None:
+        while not done.is_set():
+            await gateway.post()
+
+    writer = asyncio.ensure_future(write())
+    try:
+        async with asyncio.timeout(10):
+            for _ in range(5):
+                answer = await gateway.get()
+                assert answer.status_code == 200
+    finally:
+        done.set()
+        await writer
+    # Each reader waited for the writes before it, not for those after: far fewer holds than writes.
+    writes = len(upstream.requests) - slots_calls(upstream)
+    assert writes > 20
+
+
+async def test_readers_of_steady_writes_share_fetches_that_do_not_queue_up(
+    gateway: Running, upstream: Upstream
+) -> None:
+    upstream.script = CalCom(remembers=0.2)
+    loop = asyncio.get_running_loop()
+    readers: list[Awaitable[object]] = []
+    begun = loop.time()
+    for _ in range(10):
+        await gateway.post()
+        readers.append(asyncio.ensure_future(gateway.get()))
+        await asyncio.sleep(0.1)
+    await asyncio.gather(*readers)
+    # Ten generations, each of which would have waited for the fetch of the one before.
+    assert slots_calls(upstream) < 10
+    assert loop.time() - begun < 10 * HOLD_OFF * 2
+
+
+async def test_two_hundred_identical_misses_are_one_call(gateway: Running, upstream: Upstream) -> None:
+    gate = Gate()
+    upstream.script = gate
+    readers = [asyncio.ensure_future(gateway.get()) for _ in range(200)]
+    await upstream.arrivals(1)
+    gate.open()
+    answers = await asyncio.gather(*readers)
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.content for answer in answers} == {SLOTS}
+    assert slots_calls(upstream) == 1
+    words = [answer.headers["cache-status"] for answer in answers]
+    assert sum("collapsed" in word or "hit" in word for word in words) == 199
+
+
+async def test_a_first_caller_that_goes_away_cancels_nothing(gateway: Running, upstream: Upstream) -> None:
+    gate = Gate()
+    upstream.script = gate
+    first = asyncio.ensure_future(gateway.get())
+    await upstream.arrivals(1)
+    second = asyncio.ensure_future(gateway.get())
+    first.cancel()
+    await asyncio.wait([first])
+    gate.open()
+    assert (await second).content == SLOTS
+    assert slots_calls(upstream) == 1
+
+
+async def test_an_error_is_shared_with_waiters_and_not_kept(gateway: Running, upstream: Upstream) -> None:
+    gate = Gate(Reply(500, b'{"status":"error"}'))
+    upstream.script = gate
+    readers = [asyncio.ensure_future(gateway.get()) for _ in range(20)]
+    await upstream.arrivals(1)
+    gate.open()
+    assert {answer.status_code for answer in await asyncio.gather(*readers)} == {500}
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.get()).status_code == 200
+    assert (await gateway.get()).headers["cache-status"].startswith("calgate; hit")
+
+
+async def test_answers_are_not_shared_between_credentials_or_spellings_of_the_zone(
+    gateway: Running, upstream: Upstream
+) -> None:
+    await gateway.get()
+    await gateway.get(authorization="Bearer cal_other")
+    await gateway.get(SLOTS_URL + "&timeZone=Asia/Kolkata")
+    await gateway.get(SLOTS_URL + "&timeZone=Asia/Kathmandu")
+    assert slots_calls(upstream) == 4
+
+
+async def test_the_order_of_parameters_and_the_case_of_the_format_make_no_second_call(
+    gateway: Running, upstream: Upstream
+) -> None:
+    await gateway.get("/v2/slots?format=Range&eventTypeId=1&start=2050-09-05&end=2050-09-06")
+    await gateway.get("/v2/slots?end=2050-09-06&start=2050-09-05&eventTypeId=1&format=range")
+    assert slots_calls(upstream) == 1
+
+
+async def test_other_versions_and_unknown_parameters_pass_by_the_cache(
+    gateway: Running, upstream: Upstream
+) -> None:
+    for _ in range(2):
+        await gateway.get(**{"cal-api-version": "2024-04-15"})
+        await gateway.get(SLOTS_URL + "&surprise=1")
+        await gateway.get(SLOTS_URL + "&start=2050-09-07")
+    assert slots_calls(upstream) == 6
+
+
+async def test_a_hit_repeats_the_headers_that_belong_to_the_slots_only(
+    gateway: Running, upstream: Upstream
+) -> None:
+    upstream.script = lambda seen: Reply(
+        headers=[
+            ("Content-Type", "application/json; charset=utf-8"),
+            ("Date", "Mon, 05 Sep 2050 08:00:00 GMT"),
+            ("Access-Control-Allow-Origin", "*"),
+            ("X-RateLimit-Remaining-Default", "119"),
+            ("Set-Cookie", "uid=secret"),
+            ("ETag", 'W/"1"'),
+        ]
+    )
+    miss, hit = await gateway.get(), await gateway.get()
+    assert miss.headers["set-cookie"] == "uid=secret"
+    assert hit.headers["date"] == "Mon, 05 Sep 2050 08:00:00 GMT"
+    assert hit.headers["access-control-allow-origin"] == "*"
+    assert hit.headers["content-type"] == "application/json; charset=utf-8"
+    assert not {"set-cookie", "etag", "x-ratelimit-remaining-default"} & set(hit.headers)
+    assert hit.headers["x-request-id"] != miss.headers["x-request-id"]
+
+
+async def test_a_coded_answer_passes_as_it_is_and_is_not_kept(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: Reply(
+        raw=b"HTTP/1.1 200 OK\r\ncontent-encoding: odd\r\ncontent-length: 3\r\n\r\n\x01\x02\x03"
+    )
+    request = (
+        f"GET {SLOTS_URL} HTTP/1.1\r\nhost: a\r\ncal-api-version: 2024-09-04\r\nconnection: close\r\n\r\n"
+    )
+    for _ in range(2):
+        head, _, body = (await gateway.raw(request.encode())).partition(b"\r\n\r\n")
+        assert b"content-encoding: odd" in head
+        assert body == b"\x01\x02\x03"
+    assert slots_calls(upstream) == 2
+    assert upstream.requests[0].values("accept-encoding") == ["identity"]
+
+
+async def test_the_process_says_settling_when_a_span_never_settles(
+    start: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older fetch that hangs must not hold readers for ever."""
+    monkeypatch.setattr(serve, "_LONGEST_WAIT_SECONDS", 0.3)
+    gateway = await start()
+    calcom = CalCom(remembers=0.2)
+    gate = Gate()
+    calcom.gates.append(gate)
+    upstream.script = calcom
+    early = asyncio.ensure_future(gateway.get())
+    await upstream.arrivals(1)
+    await gateway.post()
+    refused = await gateway.get()
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) >= 1
+    assert refused.json()["error"]["code"] == "ServiceUnavailableException"
+    gate.open()
+    await early
