@@ -63,7 +63,7 @@ class SimulatorOptions:
     webhook_delayed: float = 0.0
     webhook_reordered: float = 0.0
     #: Requests remembered for GET /journal; older ones are only in the file.
-    journal_size: int = 200_000
+    journal_size: int = 100_000
     journal: Path | None = None
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from calcom.simulator import (
     routes_bookings_old,
     routes_calendars,
     routes_event_types,
+    routes_organizations,
     routes_people,
     routes_schedules,
     routes_slots,
@@ -23,4 +24,5 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *routes_people.ENDPOINTS,
     *routes_calendars.ENDPOINTS,
     *routes_webhooks_api.ENDPOINTS,
+    *routes_organizations.ENDPOINTS,
 )

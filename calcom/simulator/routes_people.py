@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from calcom.simulator import envelope, presenters, versions
-from calcom.simulator.model import Limits, Membership, OutOfOffice, Team
+from calcom.simulator.model import Credential, Limits, Membership, OutOfOffice, Team
 from calcom.simulator.refusals import refuse
 from calcom.simulator.routing import Call, Endpoint, Reply, Work
 from calcom.simulator.validation import (
@@ -74,6 +74,21 @@ def update_me(call: Call) -> Work:
         return Reply(
             200, envelope.success(presenters.me(world.update_user(call.user_id, changes, call.now())))
         )
+
+    return work
+
+
+def refresh_key(call: Call) -> Work:
+    """POST /v2/api-keys/refresh: a new key, and the old one stops working (contract 1)."""
+
+    def work() -> Reply:
+        sim = call.sim
+        if call.caller.kind != "api_key":
+            raise refuse(401, "Only an API key can be refreshed")
+        sim.keyring.revoke(call.headers[b"authorization"].decode("latin-1").split()[-1])
+        key = f"cal_live_{sim.id_random.getrandbits(128):032x}"
+        sim.keyring.add(Credential(key=key, user_id=call.user_id))
+        return Reply(200, envelope.success({"apiKey": key}))
 
     return work
 
@@ -393,6 +408,7 @@ def _endpoint(method: str, template: str, handler: Callable[[Call], Work], **mor
 _MEMBERSHIPS: Final = "/v2/teams/{teamId}/memberships"
 
 ENDPOINTS: Final = (
+    _endpoint("POST", "/v2/api-keys/refresh", refresh_key),
     _endpoint("GET", "/v2/me", get_me),
     _endpoint("PATCH", "/v2/me", update_me),
     _endpoint("GET", "/v2/me/ooo", list_absences),

@@ -156,7 +156,7 @@ def get_slots(call: Call) -> Work:
     key = call.cache_key = cache_key(query, path="slots", style=style)
 
     def work() -> Reply:
-        call.sim.stats.slots_computed[key.decode()] += 1
+        call.sim.stats.computed(key)
         data = present(call.sim.world.slots(query, call.now()), query.time_zone, style)
         return Reply(200, envelope.success({} if call.calendar_broken else data))
 
@@ -310,7 +310,7 @@ def get_slots_legacy(call: Call) -> Work:
     key = call.cache_key = cache_key(query, path="available", style=style)
 
     def work() -> Reply:
-        call.sim.stats.slots_computed[key.decode()] += 1
+        call.sim.stats.computed(key)
         try:
             result = call.sim.world.slots(query, call.now())
         except Refused as refusal:

@@ -23,8 +23,9 @@ DEMO_CLIENT_SECRET = "client-secret-demo"  # noqa: S105 - printed in the help, o
 #: Contract 2: limits per minute by kind of credential; the rest is the options'.
 _TOKEN_LIMIT = 500
 _SIDE_LIMIT = 5
+_KEYS_COUNTED = 20_000
 #: Deleting teams has the one side limit of another size: one a second.
-_DELETE_LIMIT = "teams_delete"
+_DELETE_LIMITS = ("teams_delete", "org_teams_delete")
 
 
 class Stats:
@@ -37,6 +38,12 @@ class Stats:
         self.slots_from_cache = 0
         self.in_flight = 0
         self.max_in_flight = 0
+
+    def computed(self, key: bytes) -> None:
+        """Count one calculation of slots under its cache key, or as `other` when there are very many keys."""
+        text = key.decode()
+        known = text in self.slots_computed or len(self.slots_computed) < _KEYS_COUNTED
+        self.slots_computed[text if known else "other"] += 1
 
     def describe(self) -> dict[str, Any]:
         """JSON-ready. `slots_computed` counts by the cache key, which is the JSON of the parsed input."""
@@ -95,7 +102,7 @@ class Simulation:
         Side limits have a bucket of their own and do not touch the default one."""
         options = self.options
         if side_limit is not None:
-            if side_limit == _DELETE_LIMIT:
+            if side_limit in _DELETE_LIMITS:
                 return f"{caller.bucket}_{side_limit}", (Limit(side_limit, 1, 1.0, 1.0),)
             limit = Limit(side_limit, _SIDE_LIMIT, options.rate_window, options.rate_block)
             return f"{caller.bucket}_{side_limit}", (limit,)

@@ -32,7 +32,7 @@ def simulator() -> Iterator[Served]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     phases=(Phase.generate,),
@@ -42,17 +42,18 @@ def test_answers_conform_to_the_description(case: schemathesis.Case[Any], simula
     method, template = case.method.upper(), case.operation.path
     version = version_for(method, template)
     assert version is not None
-    case.headers.update({"cal-api-version": version, **simulator.key()})
     if next(COUNTER) % 2:
         case.path_parameters = {
             name: REAL.get(name, value) for name, value in (case.path_parameters or {}).items()
         }
-    response = case.call(base_url=simulator.url)
+    response = case.call(base_url=simulator.url, headers={"cal-api-version": version, **simulator.key()})
     checks: list[Any] = [not_a_server_error, content_type_conformance]
-    if (method, template) not in DEVIATIONS and response.status_code < 300:
+    # The generator leaves out required headers too, and that speaks of another version's shape.
+    as_described = response.request.headers.get("cal-api-version") == version
+    if as_described and (method, template) not in DEVIATIONS and response.status_code < 300:
         checks.append(response_schema_conformance)
     case.validate_response(response, checks=checks)
 
 
-def test_three_score_operations_of_the_description_are_served() -> None:
-    assert len(list(SCHEMA.get_all_operations())) >= 60
+def test_at_least_a_hundred_operations_of_the_description_are_served() -> None:
+    assert len(list(SCHEMA.get_all_operations())) >= 100

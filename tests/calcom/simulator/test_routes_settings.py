@@ -293,7 +293,11 @@ def test_busy_times_and_what_selecting_a_calendar_does(simulator: Served) -> Non
     ][0].items()
     nested = "calendarsToLoad[0][credentialId]=201&calendarsToLoad[0][externalId]=ada@example.com"
     assert call(simulator, "GET", f"/v2/calendars/busy-times?{params}&{nested}").json() == busy.json()
-    chosen = {"integration": "google_calendar", "externalId": "ada@example.com", "credentialId": 201}
+    chosen: dict[str, str | int] = {
+        "integration": "google_calendar",
+        "externalId": "ada@example.com",
+        "credentialId": 201,
+    }
     gone = simulator.api.delete("/v2/selected-calendars", params=chosen, headers=simulator.key())
     conforms(gone, "DELETE", "/v2/selected-calendars")
     assert "2026-01-06" in simulator.slots(101, *WEEK)
@@ -357,3 +361,41 @@ def test_an_event_in_a_calendar_can_be_moved(simulator: Served) -> None:
     assert call(simulator, "GET", "/v2/calendars/google/event/e2", by="bela").status_code == 404
     back = {"end": {"time": "2026-01-05T00:00:00Z", "timeZone": "UTC"}}
     assert call(simulator, "PATCH", "/v2/calendars/google/events/e2", back).status_code == 400
+
+
+# The organization's view
+
+
+def test_an_organization_reaches_its_users_and_teams(simulator: Served) -> None:
+    base = "/v2/organizations/1"
+    users = call(simulator, "GET", base + "/users").json()["data"]
+    assert len(users) == 8
+    body = {"start": "2026-01-06T00:00:00Z", "end": "2026-01-09T23:59:59Z"}
+    away = call(simulator, "POST", base + "/users/3/ooo", body)
+    assert (away.status_code, away.json()["data"]["userId"]) == (201, 3)
+    assert simulator.slots(104, *WEEK) == {}
+    schedules = call(simulator, "GET", base + "/users/3/schedules")
+    conforms(schedules, "GET", "/v2/organizations/{orgId}/users/{userId}/schedules")
+    assert {s["ownerId"] for s in schedules.json()["data"]} == {3}
+    types = call(simulator, "GET", base + "/teams/11/event-types")
+    conforms(types, "GET", "/v2/organizations/{orgId}/teams/{teamId}/event-types")
+    bookings = call(simulator, "GET", base + "/users/1/bookings?take=3")
+    conforms(bookings, "GET", "/v2/organizations/{orgId}/users/{userId}/bookings")
+    assert bookings.json()["pagination"]["returnedItems"] == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "by", "status"),
+    [("/v2/organizations/2/users", "ada", 404), ("/v2/organizations/1/users", "bela", 403)],
+)
+def test_an_organization_is_closed_to_others(simulator: Served, path: str, by: str, status: int) -> None:
+    assert call(simulator, "GET", path, by=by).status_code == status
+
+
+def test_a_refreshed_key_replaces_the_old_one(simulator: Served) -> None:
+    simulator.admin("/keys", {"key": "cal_test_old", "userId": 2})
+    old = {"Authorization": "Bearer cal_test_old"}
+    new = simulator.api.post("/v2/api-keys/refresh", headers=old).json()["data"]["apiKey"]
+    assert simulator.api.get("/v2/me", headers=old).status_code == 401
+    fresh = {"Authorization": f"Bearer {new}"}
+    assert simulator.api.get("/v2/me", headers=fresh).json()["data"]["username"] == "bela"
