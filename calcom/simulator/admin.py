@@ -66,11 +66,13 @@ class Admin:
         sim = self._sim
         return {"status": "ok", "version": sim.world.version, "now": sim.clock.now().isoformat()}
 
-    def stats(self, _: Mapping[str, Any]) -> Answer:
-        """GET /stats: the limiter's figures per bucket, requests by class, concurrency, slots computations."""
+    def stats(self, query: Mapping[str, Any]) -> Answer:
+        """GET /stats: the limiter's figures per bucket, requests by class, concurrency, slots computations.
+
+        `?queries=1` adds the computations by query."""
         sim = self._sim
         return {
-            **sim.stats.describe(),
+            **sim.stats.describe(queries=query.get("queries") == "1"),
             "limiter": sim.limiter_figures(),
             "version": sim.world.version,
             "now": sim.clock.now().timestamp(),

@@ -103,10 +103,12 @@ def _record(oracle: Oracle, row: Mapping[str, Any], now: datetime, newest: int) 
     if not isinstance(data, dict):
         raise AdminError("data: the `data` member of the answer is expected")
     at = _moment(row, "at", now)
-    ceiling = oracle.version_at(_moment(row, "ceiling_at", at))
-    floor = oracle.version_at(_moment(row, "floor_at", at))
-    ceiling = _version(row, "ceiling", ceiling, newest)
-    floor = _version(row, "floor", min(floor, ceiling), newest)
+    latest = oracle.version_at(_moment(row, "ceiling_at", at))
+    ceiling = _version(row, "ceiling", latest, newest)
+    floor = _version(row, "floor", min(oracle.version_at(_moment(row, "floor_at", at)), ceiling), newest)
+    if "ceiling" not in row:
+        # A ceiling by the clock is an estimate; what was acknowledged is not.
+        ceiling = max(ceiling, floor)
     if floor > ceiling:
         raise AdminError(f"floor: version {floor} is newer than the ceiling {ceiling}")
     return ReadRecord(

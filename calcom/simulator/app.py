@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha1
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -284,12 +284,16 @@ class _Exchange:
             case "bad_gateway":
                 await self._respond(Reply(502, envelope.EDGE_PAGE, content_type=_HTML))
             case "hang":
-                while (await self._receive())["type"] != "http.disconnect":
-                    pass
-                raise _Gone
+                await self._caller_left()
             case "reset":
                 _reset_connection(self._scope[TRANSPORT])
-                raise _Gone
+                # Returning before the server noticed would make it answer after all.
+                await self._caller_left()
+
+    async def _caller_left(self) -> NoReturn:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        raise _Gone
 
     def _peer(self) -> str:
         client = self._scope.get("client")

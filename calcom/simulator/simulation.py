@@ -45,12 +45,12 @@ class Stats:
         known = text in self.slots_computed or len(self.slots_computed) < _KEYS_COUNTED
         self.slots_computed[text if known else "other"] += 1
 
-    def describe(self) -> dict[str, Any]:
-        """JSON-ready. `slots_computed` counts by the cache key, which is the JSON of the parsed input."""
+    def describe(self, *, queries: bool) -> dict[str, Any]:
+        """JSON-ready. With `queries`, `slots_computed` counts by cache key, which is the JSON of the parsed input."""
         return {
+            **({"slots_computed": dict(self.slots_computed)} if queries else {}),
             "requests": dict(self.requests),
             "statuses": dict(self.statuses),
-            "slots_computed": dict(self.slots_computed),
             "slots_computed_total": self.slots_computed.total(),
             "slots_from_cache": self.slots_from_cache,
             "in_flight": self.in_flight,

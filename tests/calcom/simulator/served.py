@@ -48,7 +48,7 @@ class Served:
 
     def stats(self) -> Any:
         """GET /stats."""
-        return self.admin("/stats", method="GET")
+        return self.admin("/stats?queries=1", method="GET")
 
     def slots(self, event_type_id: int, start: str, end: str, **more: str) -> Any:
         """`data` of GET /v2/slots."""

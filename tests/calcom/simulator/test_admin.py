@@ -189,3 +189,16 @@ def test_an_example_shows_what_was_wrong(simulator: Served) -> None:
 def test_a_read_that_cannot_be_is_refused(simulator: Served, rows: dict[str, Any]) -> None:
     row = {"target": TARGET, "data": {}} | rows
     assert simulator.port.post("/oracle/judge", json={"reads": [row]}).status_code == 400
+
+
+def test_a_ceiling_by_the_clock_never_falls_below_what_was_acknowledged(simulator: Served) -> None:
+    start = read(simulator)["2026-01-06"][0]["start"]
+    version = book(simulator, start)
+    early = simulator.stats()["now"] - 60
+    row = {"target": TARGET, "data": read(simulator), "floor": version, "ceiling_at": early}
+    assert simulator.admin("/oracle/judge", {"reads": [row]})["true"] == 1
+
+
+def test_counts_by_query_are_told_only_when_asked_for(simulator: Served) -> None:
+    read(simulator)
+    assert "slots_computed" not in simulator.admin("/stats", method="GET")
