@@ -87,7 +87,7 @@ def blocks(booking: Booking, event_type: EventType | None) -> bool:
 
 def working_hours(schedule: Schedule, low: int, high: int) -> Sequence[Span]:
     """The schedule's disjoint hours over every local day that [low, high] touches."""
-    first = zones.ordinal_at(schedule.time_zone, low) - 1  # yesterday's hours may run past midnight
+    first = zones.ordinal_at(schedule.time_zone, low)
     return _expanded(schedule, first, zones.ordinal_at(schedule.time_zone, high))
 
 

@@ -249,6 +249,26 @@ def test_mechanism_11_a_round_robin_falls_back_when_its_chosen_hosts_are_busy_fo
     assert times(world, 101, rr_host_subset=(2,)) == MORNING
 
 
+def test_mechanism_11_bookings_anywhere_in_the_two_weeks_decide_who_is_asked() -> None:
+    world = small_world(round_robin(101, 1, 2), individual(102, 2, length=180))
+    weekdays = [2, 3, 4, 5, 6, 9, 10, 11, 12, 13]
+    world.update_event_type(102, {"minimum_notice": 1}, NOW)
+    for day in weekdays[:-1]:
+        book(world, f"2026-03-{day:02}T09:00", 102)
+    assert times(world, 101, rr_host_subset=(2,)) == []  # bob still has Friday 13 March
+    book(world, "2026-03-13T09:00", 102)
+    assert times(world, 101, rr_host_subset=(2,)) == MORNING
+
+
+def test_mechanism_11_time_within_a_day_after_the_two_weeks_is_no_reason_to_fall_back() -> None:
+    world = small_world(round_robin(101, 1, 2))
+    away = OutOfOffice(0, "", 2, instant("2026-03-02T00:00"), instant("2026-03-16T00:00"))
+    entry = world.create_out_of_office(away, NOW)
+    assert days(world, 101, "2026-03-02", "2026-03-18", rr_host_subset=(2,))[0] == "2026-03-16"
+    world.update_out_of_office(entry.id, {"end": instant("2026-03-18T00:00")}, NOW)
+    assert days(world, 101, "2026-03-02", "2026-03-18", rr_host_subset=(2,))[0] == "2026-03-02"
+
+
 def test_mechanism_11_fairness_hides_the_time_of_hosts_who_are_ahead() -> None:
     world = small_world(round_robin(101, 1, 2, max_lead=0), individual(102, 2))
     assert times(world, 101) == MORNING
@@ -411,6 +431,13 @@ def test_mechanism_20_a_window_moves_with_the_day_of_the_events_zone() -> None:
     world = small_world(individual(101, window=BookingWindow("calendarDays", 1)))
     assert days(world, 101, "2026-03-02", "2026-03-06") == ["2026-03-02", "2026-03-03"]
     assert days(world, 101, "2026-03-02", "2026-03-06", now=later(hours=16)) == ["2026-03-03", "2026-03-04"]
+
+
+def test_mechanism_20_the_day_of_the_event_turns_at_its_own_midnight() -> None:
+    world = small_world(individual(101, 3, window=BookingWindow("calendarDays", 1)))
+    before, after = instant("2026-03-02T18:29"), instant("2026-03-02T18:30")  # midnight in Kolkata
+    assert days(world, 101, "2026-03-02", "2026-03-06", now=before) == ["2026-03-03"]
+    assert days(world, 101, "2026-03-02", "2026-03-06", now=after) == ["2026-03-03", "2026-03-04"]
 
 
 def test_mechanism_21_an_external_event_blocks_with_the_asked_types_buffers_and_no_webhook() -> None:

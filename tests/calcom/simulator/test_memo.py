@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from calcom.simulator.memo import Memo
-from tests.calcom.simulator.worlds import NOW, book, individual, later, query, small_world
+from calcom.simulator.model import Limits
+from tests.calcom.simulator.worlds import NOW, book, collective, individual, later, query, small_world
 
 
 def test_versions_that_agree_on_a_querys_inputs_share_one_calculation() -> None:
@@ -33,3 +34,15 @@ def test_it_forgets_the_least_recently_used() -> None:
     assert memo.calculated == 3
     memo.slots(world.state, asked[1], NOW)
     assert memo.calculated == 4
+
+
+def test_nothing_that_matters_is_left_out_of_the_key() -> None:
+    world = small_world(collective(101, 1), individual(102, 1, length_options=(15, 30)))
+    assert world.slots(query(101), NOW) != world.slots(query(101, end="2026-03-04"), NOW)
+    assert world.slots(query(102), NOW) != world.slots(query(102, duration=15), NOW)
+    book(world, "2026-03-03T10:00", 101)
+    before = world.slots(query(101), NOW)
+    world.set_team_limits(11, Limits(day=1), NOW)
+    assert world.slots(query(101), NOW).days == {}
+    world.set_team_limits(11, Limits(day=2), NOW)
+    assert world.slots(query(101), NOW) == before
