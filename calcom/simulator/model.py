@@ -244,11 +244,6 @@ class EventType:
     location: str = "integrations:daily"
     metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
-    @property
-    def interval(self) -> int:
-        """Minutes from one slot to the next: the slot interval, else the length."""
-        return self.slot_interval or self.length
-
 
 @dataclass(frozen=True, slots=True)
 class Attendee:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from calcom.simulator.model import Credential, Limits
-from tests.calcom.simulator.worlds import book, individual, small_world
+from tests.calcom.simulator.worlds import book, small_world
 
 
 def test_a_limit_is_set_if_any_period_has_one() -> None:
@@ -29,10 +29,6 @@ def test_a_limit_is_set_if_any_period_has_one() -> None:
 def test_a_booking_is_live_while_it_may_take_place(status: str, live: bool) -> None:
     booking = book(small_world(), "2026-03-03T10:00")
     assert replace(booking, status=status).live is live  # type: ignore[arg-type]
-
-
-def test_the_interval_is_the_length_unless_set() -> None:
-    assert (individual(length=45).interval, individual(slot_interval=15).interval) == (45, 15)
 
 
 def test_a_key_is_never_printed() -> None:
