@@ -28,8 +28,11 @@ def server_dir() -> Iterator[Path]:
 def dying_with_us(pid: int) -> Iterator[None]:
     """End process `pid` when this one is killed and can no longer do it itself."""
     reading, writing = os.pipe()
-    # The pipe closes with our death, whatever the cause; that ends the read.
-    with subprocess.Popen(["/bin/sh", "-c", f"read -r _ || kill {pid}"], stdin=reading) as watcher:
+    # The pipe closes with our death, whatever the cause; that ends the read. A session of its own, since
+    # `timeout` and Ctrl-C signal the whole group.
+    with subprocess.Popen(
+        ["/bin/sh", "-c", f"read -r _ || kill {pid}"], stdin=reading, start_new_session=True
+    ) as watcher:
         os.close(reading)
         try:
             yield
