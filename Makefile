@@ -45,21 +45,24 @@ soak: $(READY) ## The issue's races at full size: minutes, not seconds
 generate: $(READY) ## Write alert rules, routing and dashboards to build/
 	@$(BIN)/calgate alerts --out build/alerts && $(BIN)/calgate dashboards --out build/dashboards
 
-lock: ## Renew requirements.lock on purpose (needs uv)
-	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
+LOCKING := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate
+
+lock: ## Renew both locks on purpose (needs uv): what developers install, and its part that images need
+	@$(LOCKING) --upgrade --group dev -o requirements-dev.lock
+	@$(LOCKING) -c requirements-dev.lock -o requirements.lock
 
 clean: ## Remove the environment and everything generated
 	@rm -rf $(VENV) .calgate build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 # The lock has a hash for every file, so what is installed is what was tested. Once made, nothing here needs
 # the network again.
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Calgate needs Python 3.11 or newer; say which with PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
 	  || { echo "This Python cannot make environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing locked dependencies into $(VENV) (once)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

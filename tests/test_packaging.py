@@ -82,18 +82,30 @@ def test_the_command_line_starts_from_the_wheel_alone(wheel: Path, tmp_path: Pat
     assert "demo" in done.stdout
 
 
-def test_the_lock_has_hashes_and_no_addresses() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    assert "://" not in lock
-    pins = re.findall(r"^([a-z0-9-]+)==.*(?:\n +--hash=sha256:[0-9a-f]{64}.*)+", lock, re.MULTILINE)
-    assert len(pins) == len(re.findall(r"^[a-z0-9]", lock, re.MULTILINE))
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Every package a lock names, with its version; each must have at least one hash."""
+    text = (ROOT / lock).read_text()
+    found = re.findall(r"^([a-z0-9-]+)==([^ ;]+).*(?:\n +--hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
+    assert len(found) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE))
+    return dict(found)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_has_hashes_and_no_addresses(lock: str) -> None:
+    assert pins(lock)
+    assert "://" not in (ROOT / lock).read_text()
+
+
+def test_what_images_install_is_what_was_tested() -> None:
+    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
 
 
 def test_everything_we_depend_on_is_locked(project: dict[str, Any]) -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    wanted = [*project["project"]["dependencies"]]
-    for group in ("test", "lint"):
-        wanted += project["dependency-groups"][group]
-    for requirement in wanted:
-        name = re.split(r"[\[<>=; ]", requirement, maxsplit=1)[0]
-        assert re.search(rf"^{re.escape(name)}==", lock, re.MULTILINE), f"{name} is not in requirements.lock"
+    runs = project["project"]["dependencies"]
+    groups = project["dependency-groups"]
+    for lock, wanted in zip(LOCKS, (runs, [*runs, *groups["test"], *groups["lint"]]), strict=True):
+        names = {re.split(r"[\[<>=; ]", requirement, maxsplit=1)[0] for requirement in wanted}
+        assert names - pins(lock).keys() == set()
