@@ -1,10 +1,12 @@
 # Two stages: the second has neither compiler nor sources, only an environment and a user without rights.
 FROM python:3.11-slim AS build
 WORKDIR /src
-COPY requirements.lock ./
+COPY requirements.lock requirements-dev.lock ./
+# The build tool comes from a lock as well, so nothing without a hash is fetched; it stays behind in this stage.
 RUN python -m venv /opt/calgate \
- && /opt/calgate/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
-# The build tool comes from the lock as well, so nothing without a hash is fetched.
+ && /opt/calgate/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
+ && python -m venv /build \
+ && /build/bin/pip install --no-cache-dir --require-hashes -r requirements-dev.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY alerts/ alerts/
 COPY calcom/ calcom/
@@ -15,7 +17,7 @@ COPY exporters/ exporters/
 COPY loadtest/ loadtest/
 COPY monitor/ monitor/
 COPY proxy/ proxy/
-RUN /opt/calgate/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/calgate/bin/pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
 
 FROM python:3.11-slim

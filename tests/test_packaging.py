@@ -68,7 +68,8 @@ def test_the_wheel_carries_every_module_and_data_file(project: dict[str, Any], w
 def test_the_command_line_starts_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
     unpacked = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(unpacked)
-    shown = "import calgate, runpy, sys; sys.stderr.write(calgate.__file__); runpy.run_module('calgate', alter_sys=True)"
+    start = "runpy.run_module('calgate', alter_sys=True)"
+    shown = f"import calgate, runpy, sys; sys.stderr.write(calgate.__file__); {start}"
     done = subprocess.run(
         [sys.executable, "-P", "-c", shown, "--help"],
         cwd=tmp_path,
