@@ -20,7 +20,7 @@ from uuid import UUID
 
 from calcom.simulator import envelope, routes, versions
 from calcom.simulator.auth import Caller
-from calcom.simulator.faults import Fault
+from calcom.simulator.faults import SOFT, Fault
 from calcom.simulator.journal import Entry
 from calcom.simulator.latency import EDGE_CUT_SECONDS
 from calcom.simulator.refusals import Refused
@@ -154,7 +154,7 @@ class _Exchange:
         fault = sim.faults.take(endpoint.endpoint_class, self._method, now.timestamp())
         if fault is not None:
             self._entry.fault = fault.kind
-            if fault.when == "before" and fault.kind != "empty":
+            if fault.when == "before" and fault.kind not in SOFT:
                 await self._suffer(fault)
                 return
         body = await self._body()
@@ -174,6 +174,7 @@ class _Exchange:
             caller=caller,
             arrived=now,
             calendar_broken=fault is not None and fault.kind == "empty",
+            racy=fault is not None and fault.kind == "race",
         )
         await self._work(endpoint, call, fault)
 
@@ -216,7 +217,7 @@ class _Exchange:
         await self._wait(total - point)
         if call.cache_key is not None and reply.status == 200:
             sim.slot_cache.put(call.cache_key, reply.body, sim.clock.now().timestamp())
-        if fault is not None and fault.when == "after" and fault.kind != "empty":
+        if fault is not None and fault.when == "after" and fault.kind not in SOFT:
             await self._suffer(fault)
             return
         await self._respond(reply)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from calcom.simulator import envelope, presenters
+from calcom.simulator import booking_presenters, envelope, event_type_presenters
 from calcom.simulator.model import Booking
 from calcom.simulator.routing import Call, Reply
 from calcom.simulator.state import State
@@ -87,7 +87,7 @@ def of_user(user_id: int, state: State) -> Iterable[Booking]:
         if (
             user_id in booking.host_ids
             or any(a.email.lower() == email for a in booking.attendees)
-            or (event_type is not None and presenters.manages(user_id, event_type, state))
+            or (event_type is not None and event_type_presenters.manages(user_id, event_type, state))
         ):
             yield booking
 
@@ -169,5 +169,8 @@ def reply(call: Call, bookings: Iterable[Booking], wish: Wish) -> Reply:
     """The finished list."""
     state = call.sim.world.state
     shown, total = select(bookings, wish, state, call.now())
-    data = [presenters.booking(b, state, version=call.version, caller_id=call.caller.user_id) for b in shown]
+    data = [
+        booking_presenters.booking(b, state, version=call.version, caller_id=call.caller.user_id)
+        for b in shown
+    ]
     return Reply(200, envelope.success(data, {"pagination": page(total, len(shown), wish)}))

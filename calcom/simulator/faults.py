@@ -12,7 +12,10 @@ KINDS: Final[dict[str, str]] = {
     "hang": "no answer at all until the caller leaves",
     "reset": "the TCP connection is reset",
     "empty": "200 without slots, as when a calendar cannot be read (contract 4.1); only slots calls",
+    "race": "a booking made without a look at the calendar, as one of two concurrent ones (contract 5.5)",
 }
+#: These change what the work sees instead of what the caller gets; the first class is what they are for.
+SOFT: Final = {"empty": "slots", "race": "bookings"}
 CLASSES: Final = (
     "slots",
     "reservations",
@@ -62,7 +65,7 @@ def parse(body: Mapping[str, Any], now: float) -> Fault:
     kind = body.get("kind")
     if kind not in KINDS:
         raise FaultError(f"kind: {kind!r} is not one of {', '.join(KINDS)}")
-    classes = body.get("classes", ["slots"] if kind == "empty" else list(CLASSES))
+    classes = body.get("classes", [SOFT[kind]] if kind in SOFT else list(CLASSES))
     if not isinstance(classes, list) or not classes or not set(classes) <= set(CLASSES):
         raise FaultError(f"classes: a list of some of {', '.join(CLASSES)}")
     method = body.get("method")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from calcom.simulator import booking_lists, envelope, presenters, versions
+from calcom.simulator import booking_lists, booking_presenters, envelope, versions
 from calcom.simulator.commands import Booker, Cancel, CreateBooking, EventTypeSelector, Reschedule
 from calcom.simulator.model import Booking
 from calcom.simulator.refusals import Refused, refuse
@@ -133,7 +133,7 @@ def create_command(call: Call) -> CreateBooking:
 
 
 def _present(call: Call, booking: Booking, seat_uid: str | None = None) -> dict[str, Any]:
-    return presenters.booking(
+    return booking_presenters.booking(
         booking,
         call.sim.world.state,
         version=call.version,
@@ -151,7 +151,7 @@ def create(call: Call) -> Work:
     command = create_command(call)
 
     def work() -> Reply:
-        made = call.sim.world.create_booking(command, call.now())
+        made = call.sim.world.create_booking(command, call.now(), racy=call.racy)
         shown = [_present(call, booking, made.seat_uid) for booking in made.bookings]
         recurring = made.bookings[0].recurring_uid is not None
         return Reply(201, envelope.success(shown if recurring else shown[0]))
@@ -356,7 +356,9 @@ def get_attendees(call: Call) -> Work:
 
     def work() -> Reply:
         booking = call.sim.world.booking(call.params["bookingUid"])
-        return Reply(200, envelope.success([presenters.attendee_with_id(a) for a in booking.attendees]))
+        return Reply(
+            200, envelope.success([booking_presenters.attendee_with_id(a) for a in booking.attendees])
+        )
 
     return work
 
@@ -369,7 +371,7 @@ def get_attendee(call: Call) -> Work:
         booking = call.sim.world.booking(call.params["bookingUid"])
         for attendee in booking.attendees:
             if attendee.id == attendee_id:
-                return Reply(200, envelope.success(presenters.attendee_with_id(attendee)))
+                return Reply(200, envelope.success(booking_presenters.attendee_with_id(attendee)))
         raise refuse(404, f"Attendee with id {attendee_id} not found in booking {booking.uid}")
 
     return work
@@ -391,7 +393,7 @@ def add_attendee(call: Call) -> Work:
     def work() -> Reply:
         world, uid = call.sim.world, call.params["bookingUid"]
         attendee = world.add_attendee(uid, booker, call.now())
-        shown = {**presenters.attendee_with_id(attendee), "bookingId": world.booking(uid).id}
+        shown = {**booking_presenters.attendee_with_id(attendee), "bookingId": world.booking(uid).id}
         return Reply(201, envelope.success(shown))
 
     return work
@@ -405,7 +407,7 @@ def remove_attendee(call: Call) -> Work:
         world, uid = call.sim.world, call.params["bookingUid"]
         booking_id = world.booking(uid).id
         attendee = world.remove_attendee(uid, attendee_id, call.now())
-        shown = {**presenters.attendee_with_id(attendee), "bookingId": booking_id}
+        shown = {**booking_presenters.attendee_with_id(attendee), "bookingId": booking_id}
         return Reply(200, envelope.success(shown))
 
     return work

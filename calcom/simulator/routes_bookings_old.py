@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from calcom.simulator import booking_lists, envelope, presenters, versions
+from calcom.simulator import booking_lists, booking_presenters, envelope, versions
 from calcom.simulator.commands import Booker, Cancel, CreateBooking, EventTypeSelector, Reschedule
 from calcom.simulator.model import Booking
 from calcom.simulator.refusals import refuse
@@ -75,7 +75,7 @@ def _command(call: Call, values: dict[str, Any], **more: Any) -> CreateBooking:
 
 
 def _success(call: Call, booking: Booking, status: int = 200) -> Reply:
-    return Reply(status, envelope.success(presenters.old_booking(booking, call.sim.world.state)))
+    return Reply(status, envelope.success(booking_presenters.old_booking(booking, call.sim.world.state)))
 
 
 def create(call: Call) -> Work:
@@ -114,7 +114,7 @@ def create_recurring(call: Call) -> Work:
     def work() -> Reply:
         world = call.sim.world
         made = world.create_booking(wish, call.now()).bookings
-        return Reply(201, envelope.success([presenters.old_booking(b, world.state) for b in made]))
+        return Reply(201, envelope.success([booking_presenters.old_booking(b, world.state) for b in made]))
 
     return work
 
@@ -150,7 +150,7 @@ def list_mine(call: Call) -> Work:
         mine = booking_lists.of_user(call.user_id, state)
         shown, total = booking_lists.select(mine, wish, state, call.now())
         data = {
-            "bookings": [presenters.old_booking(b, state) for b in shown],
+            "bookings": [booking_presenters.old_booking(b, state) for b in shown],
             "recurringInfo": [],
             "nextCursor": skip + take if skip + take < total else None,
         }

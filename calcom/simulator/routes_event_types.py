@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from calcom.simulator import envelope, presenters, versions
+from calcom.simulator import envelope, event_type_presenters, versions
 from calcom.simulator.event_type_inputs import create_fields, update_fields
 from calcom.simulator.model import EventType, User
 from calcom.simulator.refusals import EVENT_TYPE_NOT_FOUND, refuse
@@ -83,7 +83,7 @@ def list_event_types(call: Call) -> Work:
 
     def work() -> Reply:
         state = call.sim.world.state
-        return Reply(200, envelope.success([presenters.event_type(e, state) for e in find()]))
+        return Reply(200, envelope.success([event_type_presenters.event_type(e, state) for e in find()]))
 
     return work
 
@@ -93,7 +93,7 @@ def list_old(call: Call) -> Work:
     find = _wished(call)
 
     def work() -> Reply:
-        shown = [presenters.old_event_type(e) for e in find()]
+        shown = [event_type_presenters.old_event_type(e) for e in find()]
         user_id = call.caller.user_id
         user = call.sim.world.state.users.get(user_id) if user_id is not None else None
         profile = {"slug": user.username, "name": user.name} if user else {"slug": "", "name": ""}
@@ -110,7 +110,7 @@ def _visible(call: Call, event_type_id: int) -> EventType:
     if found is None:
         raise refuse(404, EVENT_TYPE_NOT_FOUND)
     hosts = any(h.user_id == call.user_id for h in found.hosts)
-    if not hosts and not presenters.manages(call.user_id, found, state):
+    if not hosts and not event_type_presenters.manages(call.user_id, found, state):
         raise refuse(403, "User is not authorized to access this event type")
     return found
 
@@ -120,7 +120,7 @@ def get(call: Call) -> Work:
     event_type_id = path_int(call.params, "eventTypeId")
 
     def work() -> Reply:
-        shown = presenters.event_type(_visible(call, event_type_id), call.sim.world.state)
+        shown = event_type_presenters.event_type(_visible(call, event_type_id), call.sim.world.state)
         return Reply(200, envelope.success(shown))
 
     return work
@@ -131,7 +131,7 @@ def get_old(call: Call) -> Work:
     event_type_id = path_int(call.params, "eventTypeId")
 
     def work() -> Reply:
-        shown = presenters.old_event_type(_visible(call, event_type_id))
+        shown = event_type_presenters.old_event_type(_visible(call, event_type_id))
         return Reply(200, envelope.success({"eventType": shown}))
 
     return work
@@ -144,7 +144,7 @@ def create(call: Call) -> Work:
     def work() -> Reply:
         world = call.sim.world
         made = world.create_event_type(EventType(id=0, owner_id=call.user_id, **fields), call.now())
-        return Reply(201, envelope.success(presenters.event_type(made, world.state)))
+        return Reply(201, envelope.success(event_type_presenters.event_type(made, world.state)))
 
     return work
 
@@ -158,7 +158,7 @@ def update(call: Call) -> Work:
         world = call.sim.world
         _visible(call, event_type_id)
         changed = world.update_event_type(event_type_id, changes, call.now())
-        return Reply(200, envelope.success(presenters.event_type(changed, world.state)))
+        return Reply(200, envelope.success(event_type_presenters.event_type(changed, world.state)))
 
     return work
 
@@ -212,7 +212,7 @@ def list_of_team(call: Call) -> Work:
             key=lambda e: e.id,
             reverse=values.get("sortCreatedAt") == "desc",
         )
-        shown = [presenters.event_type(e, state) for e in found]
+        shown = [event_type_presenters.event_type(e, state) for e in found]
         for one in shown:
             one["hosts"] = one["hosts"][: values.get("hostsLimit")]
         return Reply(200, envelope.success(shown))
@@ -226,7 +226,7 @@ def get_of_team(call: Call) -> Work:
 
     def work() -> Reply:
         _member(call, team_id)
-        shown = presenters.event_type(_of_team(call, team_id, event_type_id), call.sim.world.state)
+        shown = event_type_presenters.event_type(_of_team(call, team_id, event_type_id), call.sim.world.state)
         return Reply(200, envelope.success(shown))
 
     return work
@@ -241,7 +241,7 @@ def create_of_team(call: Call) -> Work:
         _member(call, team_id)
         world = call.sim.world
         made = world.create_event_type(EventType(id=0, team_id=team_id, **fields), call.now())
-        return Reply(201, envelope.success(presenters.event_type(made, world.state)))
+        return Reply(201, envelope.success(event_type_presenters.event_type(made, world.state)))
 
     return work
 
@@ -256,7 +256,7 @@ def update_of_team(call: Call) -> Work:
         _of_team(call, team_id, event_type_id)
         world = call.sim.world
         changed = world.update_event_type(event_type_id, changes, call.now())
-        return Reply(200, envelope.success(presenters.event_type(changed, world.state)))
+        return Reply(200, envelope.success(event_type_presenters.event_type(changed, world.state)))
 
     return work
 

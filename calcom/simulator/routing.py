@@ -43,6 +43,8 @@ class Call:
     cache_key: bytes | None = None
     #: Set by the `empty` fault: the hosts' calendars cannot be read during this call.
     calendar_broken: bool = False
+    #: Set by the `race` fault: another create is under way that this one does not see.
+    racy: bool = False
     _query: dict[str, Any] | None = field(default=None, repr=False)
 
     @property

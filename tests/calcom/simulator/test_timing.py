@@ -195,6 +195,13 @@ def test_a_fault_before_the_work_leaves_it_undone(simulator: Served) -> None:
     assert book(simulator, first).status_code == 201
 
 
+def test_of_two_racing_creates_both_can_succeed(simulator: Served) -> None:
+    first = starts(simulator)[0]
+    assert book(simulator, first).status_code == 201
+    fault(simulator, kind="race")
+    assert [book(simulator, first).status_code for _ in range(2)] == [201, 400]
+
+
 def test_other_classes_and_methods_are_spared(simulator: Served) -> None:
     fault(simulator, kind="error", classes=["bookings"], method="POST", count=5)
     assert slots(simulator).status_code == 200
