@@ -82,10 +82,10 @@ def _instant(text: str, *, is_end: bool) -> str:
     """The bound as Cal.com reads it: UTC unless a zone is given, a midnight end meaning the whole day."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         # Cal.com may read what Python does not; all such bounds count as one, which can only cost a wait.
         return ""
-    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     if is_end and (at.hour, at.minute, at.second, at.microsecond) == (0, 0, 0, 0):
         at += timedelta(hours=23, minutes=59, seconds=59)
     return at.isoformat()

@@ -60,8 +60,7 @@ class Gateway:
         """Serve one request. Never raises for what a client or Cal.com did."""
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
-        request = Request(scope, receive, send, self.clock)
-        request.closing = self.draining
+        request = Request(scope, receive, send, self.clock, lambda: self.draining)
         started = self.clock.monotonic()
         kind = _kind(request)
         route = kind.route.value if kind else (GATEWAY if request.path.startswith("/-/") else INVALID)

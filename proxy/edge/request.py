@@ -39,9 +39,14 @@ _SEND_SECONDS: Final = 60.0
 
 
 class Request:
-    """One request. What it was answered with is noted here for the log and the counters."""
+    """One request. What it was answered with is noted here for the log and the counters.
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, clock: Clock) -> None:
+    *is_last* is asked when the answer begins: whether the connection shall close after it.
+    """
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, clock: Clock, is_last: Callable[[], bool]
+    ) -> None:
         self.method: str = scope["method"]
         self.version: str = scope["http_version"]
         self.raw_path: bytes = scope["raw_path"]
@@ -52,10 +57,11 @@ class Request:
         self.status = 0
         self.outcome = "pass"
         self.facts: dict[str, Any] = {}
-        self.closing = False
         self._receive = receive
         self._send = send
         self._clock = clock
+        self._is_last = is_last
+        self._closing = False
         self._body_left = True
         self._body_bytes = 0
         self._complete = False
@@ -149,7 +155,7 @@ class Request:
             headers = [(name, value) for name, value in headers if name != b"content-length"]
         if not has(headers, b"date"):
             headers.append((b"date", http_date(self._clock.now())))
-        if self.closing:
+        if self._closing or self._is_last():
             headers.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
@@ -185,7 +191,7 @@ class Request:
             *refusal.headers(),
         ]
         body = orjson.dumps(document)
-        self.closing |= isinstance(refusal, (BodyTooLarge, TooSlow))
+        self._closing = isinstance(refusal, (BodyTooLarge, TooSlow))
         if not isinstance(refusal, BodyTooLarge):
             await self.answer(refusal.status, headers, body)
             return

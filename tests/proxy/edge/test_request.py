@@ -19,6 +19,7 @@ class Server:
         self.messages = list(messages)
         self.sent: list[Message] = []
         self.gone = asyncio.Event()
+        self.draining = False
 
     async def receive(self) -> Message:
         if self.messages:
@@ -37,7 +38,7 @@ class Server:
             "query_string": b"",
             "headers": list(headers),
         }
-        return Request(scope | changes, self.receive, self.send, FakeClock())
+        return Request(scope | changes, self.receive, self.send, FakeClock(), lambda: self.draining)
 
 
 def piece(body: bytes, *, more: bool = True) -> Message:
@@ -142,6 +143,14 @@ async def test_other_refusals_keep_the_connection() -> None:
     await server.request().refuse(NotServed("no"))
     assert b"connection" not in dict(server.sent[0]["headers"])
     assert server.messages
+
+
+async def test_a_drain_that_begins_before_the_answer_closes_the_connection_after_it() -> None:
+    server = Server()
+    request = server.request()
+    server.draining = True
+    await request.answer(200, [], b"x")
+    assert dict(server.sent[0]["headers"])[b"connection"] == b"close"
 
 
 async def test_work_that_is_watched_ends_when_the_client_leaves() -> None:

@@ -1,0 +1,383 @@
+"""Calls to Cal.com: what crosses, what counts as failure, what is waited for."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from redis.asyncio import Redis
+
+from proxy.cache.keys import Keys
+from tests.proxy.conftest import Start
+from tests.proxy.running import Running, running, settings
+from tests.proxy.upstream import Gate, Reply, Upstream
+
+ME = "/v2/me"
+
+
+def limited(status: int, *headers: tuple[str, str]) -> Reply:
+    return Reply(status, b'{"status":"error"}', headers)
+
+
+async def test_the_call_is_the_clients_byte_for_byte(gateway: Running, upstream: Upstream) -> None:
+    await gateway.raw(
+        b"PATCH /api/v2/schedules/7?a=%41&b=+%20&a=2 HTTP/1.1\r\nhost: gateway\r\nCookie: uid=1\r\n"
+        b"X-Odd: \xe4\r\ncontent-length: 3\r\nconnection: close, x-mine\r\nx-mine: 1\r\n\r\n\x00\x01\x02"
+    )
+    (seen,) = upstream.requests
+    assert (seen.method, seen.target) == ("PATCH", "/api/v2/schedules/7?a=%41&b=+%20&a=2")
+    assert seen.body == b"\x00\x01\x02"
+    assert seen.values("host") == [upstream.url.removeprefix("http://")]
+    assert seen.header("cookie") == "uid=1"
+    assert seen.header("x-odd") == "\xe4"
+    assert seen.header("content-length") == "3"
+    assert seen.header("transfer-encoding") is None
+    assert seen.header("x-mine") is None
+    assert seen.header("user-agent") is None
+    assert seen.header("via") == "1.1 calgate"
+
+
+async def test_the_clients_request_id_goes_both_ways(gateway: Running, upstream: Upstream) -> None:
+    answer = await gateway.get(ME, **{"x-request-id": "call-12345678"})
+    assert answer.headers.get_list("x-request-id") == ["call-12345678"]
+    assert upstream.requests[-1].values("x-request-id") == ["call-12345678"]
+
+
+async def test_a_cookie_set_for_one_caller_never_reaches_another(
+    gateway: Running, upstream: Upstream
+) -> None:
+    upstream.script = lambda seen: Reply(201, b"{}", [("set-cookie", "uid=first; Path=/")])
+    answer = await gateway.post("/v2/slots/reserve")
+    assert answer.headers["set-cookie"] == "uid=first; Path=/"
+    gateway.client.cookies.clear()
+    await gateway.post("/v2/slots/reserve")
+    assert upstream.requests[-1].header("cookie") is None
+
+
+async def test_a_redirect_is_the_clients_to_follow(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: Reply(302, b"", [("location", "http://[broken")])
+    answer = await gateway.get(ME)
+    assert answer.status_code == 302
+    assert answer.headers["location"] == "http://[broken"
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_answers_without_a_body_stay_so(gateway: Running, upstream: Upstream, status: int) -> None:
+    upstream.script = lambda seen: Reply(
+        raw=b'HTTP/1.1 %d No\r\netag: "1"\r\n' % status
+        + (b"content-length: 9\r\n" if status == 304 else b"")
+        + b"\r\n"
+    )
+    answer = await gateway.raw(b"GET /v2/me HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d" % status)
+    assert b"content-length" not in head
+    assert b"transfer-encoding" not in head
+    assert body == b""
+
+
+async def test_head_is_answered_with_the_length_and_no_body(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")
+    answer = await gateway.raw(b"HEAD /v2/me HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    assert b"content-length: 99" in answer
+    assert answer.endswith(b"\r\n\r\n")
+    assert upstream.requests[-1].method == "HEAD"
+
+
+async def test_interim_answers_of_the_upstream_are_passed_over(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: Reply(
+        raw=b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    )
+    assert (await gateway.get(ME)).content == b"ok"
+
+
+async def test_a_chunked_answer_stays_whole_and_is_framed_once(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: Reply(
+        raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
+    )
+    answer = await gateway.get(ME)
+    assert answer.content == b"abcdef"
+    assert "content-length" not in answer.headers
+    assert answer.headers["transfer-encoding"] == "chunked"
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 99", b"transfer-encoding: chunked"])
+async def test_an_answer_cut_short_is_never_taken_for_whole(
+    gateway: Running, upstream: Upstream, framing: bytes
+) -> None:
+    upstream.script = lambda seen: Reply(
+        raw=b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n3\r\nabc\r\n", cut=True
+    )
+    answer = await gateway.raw(b"GET /v2/me HTTP/1.1\r\nhost: a\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert len(body) < 99
+    assert not body.endswith(b"0\r\n\r\n")
+
+
+async def test_a_silent_upstream_is_a_504_and_a_dead_one_a_502(start: Start, upstream: Upstream) -> None:
+    gateway = await start(upstream_read_timeout_seconds=0.1)
+    upstream.script = Gate()
+    assert (await gateway.get(ME)).status_code == 504
+    dead = await start(upstream="http://127.0.0.1:9")
+    answer = await dead.get(ME)
+    assert answer.status_code == 502
+    assert answer.json()["error"]["code"] == "BadGatewayException"
+
+
+async def test_a_large_answer_is_streamed_while_it_comes(gateway: Running, upstream: Upstream) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    body = b"x" * 5_000_000
+    upstream.script = lambda seen: Reply(body=body)
+    writer.write(b"GET /v2/me HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert answer.endswith(body)
+
+
+async def test_a_client_that_reads_nothing_is_not_read_ahead_for(start: Start, redis: Redis) -> None:
+    """The gateway holds a bounded piece of an endless answer, not all of it."""
+    sent = 0
+    stalled = asyncio.Event()
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"x" * 65_536)
+                async with asyncio.timeout(0.5):
+                    await writer.drain()
+                sent += 65_536
+        except TimeoutError:
+            stalled.set()
+        except ConnectionError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    gateway = await start(upstream=f"http://127.0.0.1:{port}")
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(b"GET /v2/me HTTP/1.1\r\nhost: a\r\n\r\n")
+    await asyncio.wait_for(stalled.wait(), 30)
+    # What the kernel's socket buffers and two high-water marks hold; a gateway that reads ahead never stalls.
+    assert sent < 100_000_000
+    writer.transport.abort()
+    server.close()
+
+
+async def test_a_429_of_the_credentials_own_bucket_stops_it_until_the_reset(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    upstream.script = lambda seen: limited(
+        429,
+        ("X-RateLimit-Limit-Default", "120"),
+        ("X-RateLimit-Remaining-Default", "0"),
+        ("X-RateLimit-Reset-Default", "30"),
+    )
+    assert (await gateway.get(ME)).status_code == 429
+    refused = await gateway.get(ME)
+    assert refused.status_code == 429
+    assert "blocks this credential" in refused.json()["error"]["message"]
+    assert 29 <= int(refused.headers["retry-after"]) <= 31
+    assert len(upstream.requests) == 1
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.get(ME, authorization="Bearer cal_other")).status_code == 200
+
+
+async def test_a_429_of_another_named_bucket_stops_nothing(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: limited(429, ("X-RateLimit-Reset-Booking_guests_add", "60"))
+    assert (await gateway.post("/v2/bookings/x/guests")).status_code == 429
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.get(ME)).status_code == 200
+
+
+async def test_a_429_without_any_word_stops_the_credential_for_a_window(
+    gateway: Running, upstream: Upstream
+) -> None:
+    upstream.script = lambda seen: limited(429)
+    await gateway.get(ME)
+    refused = await gateway.get(ME)
+    assert 59 <= int(refused.headers["retry-after"]) <= 61
+    assert len(upstream.requests) == 1
+
+
+async def test_a_spent_budget_is_an_honest_429_and_no_call(start: Start, upstream: Upstream) -> None:
+    gateway = await start(rate_limit=2, rate_pace_per_second=2, budget_max_wait_seconds=0.1)
+    for _ in range(2):
+        assert (await gateway.get(ME)).status_code == 200
+    refused = await gateway.get(ME)
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] == "ThrottlerException"
+    assert refused.headers["x-ratelimit-limit-default"] == "2"
+    assert 50 < int(refused.headers["retry-after"]) <= 61
+    assert len(upstream.requests) == 2
+
+
+async def test_a_call_waits_its_turn_within_the_configured_time(start: Start, upstream: Upstream) -> None:
+    gateway = await start(rate_limit=100, rate_pace_per_second=2, budget_max_wait_seconds=5)
+    answers = await asyncio.gather(*(gateway.get(f"{ME}?n={n}") for n in range(4)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_failures_in_a_row_open_the_circuit_of_their_kind_only(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = await start(breaker_failures=3, breaker_open_seconds=60)
+    upstream.script = lambda seen: limited(500)
+    for _ in range(3):
+        assert (await gateway.get(ME)).status_code == 500
+    refused = await gateway.get(ME)
+    assert refused.status_code == 503
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert len(upstream.requests) == 3
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.get()).status_code == 200
+    assert (await gateway.post()).status_code == 200
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 422])
+async def test_a_refusal_never_opens_the_circuit(start: Start, upstream: Upstream, status: int) -> None:
+    gateway = await start(breaker_failures=1)
+    upstream.script = lambda seen: limited(status)
+    for _ in range(3):
+        assert (await gateway.get(ME)).status_code == status
+
+
+async def test_a_429_never_opens_the_circuit(start: Start, upstream: Upstream) -> None:
+    gateway = await start(breaker_failures=1)
+    upstream.script = lambda seen: limited(429, ("x-ratelimit-reset-other", "1"))
+    for _ in range(3):
+        assert (await gateway.get(ME)).status_code == 429
+
+
+async def test_a_probe_whose_client_leaves_lets_the_next_probe_go(start: Start, upstream: Upstream) -> None:
+    gateway = await start(breaker_failures=1, breaker_open_seconds=0.1)
+    upstream.script = lambda seen: limited(500)
+    await gateway.get(ME)
+    upstream.script = Gate()
+    async with asyncio.timeout(10):
+        while len(upstream.requests) < 2:
+            probe = asyncio.ensure_future(gateway.get(ME))
+            await asyncio.wait([probe], timeout=0.05)
+    probe.cancel()
+    await upstream.departures(1)
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.get(ME)).status_code == 200
+
+
+async def test_callers_that_leave_never_open_the_circuit(start: Start, upstream: Upstream) -> None:
+    gateway = await start(breaker_failures=1)
+    upstream.script = Gate()
+    for n in range(3):
+        call = asyncio.ensure_future(gateway.get(ME))
+        await upstream.arrivals(n + 1)
+        call.cancel()
+        await upstream.departures(n + 1)
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.get(ME)).status_code == 200
+
+
+async def test_a_full_pool_is_our_own_overload_and_no_failure_of_the_upstream(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = await start(
+        upstream_pool_connections=1, upstream_connect_timeout_seconds=0.1, breaker_failures=1
+    )
+    gate = Gate()
+    upstream.script = gate
+    first = asyncio.ensure_future(gateway.get(ME))
+    await upstream.arrivals(1)
+    refused = await gateway.get(ME + "?second")
+    assert refused.status_code == 503
+    assert "all the calls" in refused.json()["error"]["message"]
+    gate.open()
+    assert (await first).status_code == 200
+    assert (await gateway.get(ME)).status_code == 200
+
+
+@asynccontextmanager
+async def tls(folder: Path) -> AsyncIterator[tuple[str, list[str]]]:
+    """An HTTP/2 upstream behind TLS: its URL, and the protocol each request came by."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    for blob in certificate.cert_chain_pems:
+        blob.write_to_path(str(folder / "cert.pem"), append=True)
+    spoken: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        spoken.append(scope["http_version"])
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"x-path", scope["raw_path"])]}
+        )
+        await send({"type": "http.response.body", "body": b"echo:" + body})
+
+    config = Config()
+    config.certfile, config.keyfile = str(folder / "cert.pem"), str(folder / "key.pem")
+    config.loglevel = "ERROR"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config.bind = [f"127.0.0.1:{port}"]
+    stop = asyncio.Event()
+    serving = asyncio.ensure_future(serve(app, config, shutdown_trigger=stop.wait))
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                break
+    try:
+        yield f"https://localhost:{port}", spoken
+    finally:
+        stop.set()
+        await serving
+
+
+async def test_http_2_is_spoken_where_it_is_offered_and_authorities_come_from_the_environment(
+    redis: Redis, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tls(tmp_path) as (url, spoken):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        async with running(settings(url, redis_server, tmp_path)) as gateway:
+            answer = await gateway.get("/v2/me/%41")
+            assert answer.content == b"echo:"
+            assert answer.headers["x-path"] == "/v2/me/%41"
+            assert (await gateway.post(body=b"{}")).content == b"echo:{}"
+            assert (await gateway.post(body=b"x" * 300_000)).content == b"echo:" + b"x" * 300_000
+        assert spoken == ["2", "2", "2"]
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused(
+    redis: Redis, redis_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    async with tls(tmp_path) as (url, spoken):
+        async with running(settings(url, redis_server, tmp_path)) as gateway:
+            assert (await gateway.get(ME)).status_code == 502
+        assert spoken == []
