@@ -119,6 +119,7 @@ class _Exchange:
         match = self._router.match(self._method, path, version)
         if match is None:
             sim.stats.requests["unknown"] += 1
+            self._entry = self._begin("unknown", version, "uncounted", sim.clock.now())
             message = f"Cannot {self._method} {self._target}"
             await self._respond(self._error(404, message))
             return
@@ -133,16 +134,7 @@ class _Exchange:
         caller = sim.keyring.identify(self._headers, self._peer())
         bucket, limits = sim.limits_of(caller, endpoint.side_limit)
         sim.stats.requests[f"{endpoint.endpoint_class}:{self._method}"] += 1
-        self._entry = Entry(
-            seq=sim.journal.next_seq(),
-            method=self._method,
-            target=self._target,
-            endpoint_class=endpoint.endpoint_class,
-            api_version=version,
-            bucket=bucket,
-            arrived=now.timestamp(),
-            arrived_real=asyncio.get_running_loop().time(),
-        )
+        self._entry = self._begin(endpoint.endpoint_class, version, bucket, now)
         if caller.throttler_refusal is not None:
             await self._respond(self._error(401, caller.throttler_refusal))
             return
@@ -177,6 +169,18 @@ class _Exchange:
             racy=fault is not None and fault.kind == "race",
         )
         await self._work(endpoint, call, fault)
+
+    def _begin(self, endpoint_class: str, version: str, bucket: str, now: datetime) -> Entry:
+        return Entry(
+            seq=self._sim.journal.next_seq(),
+            method=self._method,
+            target=self._target,
+            endpoint_class=endpoint_class,
+            api_version=version,
+            bucket=bucket,
+            arrived=now.timestamp(),
+            arrived_real=asyncio.get_running_loop().time(),
+        )
 
     async def _work(self, endpoint: Endpoint, call: Call, fault: Fault | None) -> None:
         """Read or write the state at a point within the call's latency, and answer at its end."""

@@ -11,14 +11,15 @@ import orjson
 
 @dataclass(slots=True)
 class Entry:
-    """One request. Times are Unix seconds, simulated unless named real; versions are the world's."""
+    """One request. Times are simulated Unix seconds, or readings of the machine's monotonic clock when named real;
+    versions are the world's."""
 
     seq: int
     method: str
     target: str
     endpoint_class: str
     api_version: str
-    #: The limiter's bucket; credentials appear in it only as a short hash.
+    #: The limiter's bucket, or `uncounted`; credentials appear in it only as a short hash.
     bucket: str
     arrived: float
     arrived_real: float

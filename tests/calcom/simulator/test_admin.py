@@ -202,3 +202,9 @@ def test_a_ceiling_by_the_clock_never_falls_below_what_was_acknowledged(simulato
 def test_counts_by_query_are_told_only_when_asked_for(simulator: Served) -> None:
     read(simulator)
     assert "slots_computed" not in simulator.admin("/stats", method="GET")
+
+
+def test_a_call_nobody_serves_is_in_the_journal_all_the_same(simulator: Served) -> None:
+    simulator.api.get("/v2/nothing")
+    (entry,) = simulator.admin("/journal", method="GET")["entries"]
+    assert (entry["endpoint_class"], entry["bucket"], entry["status"]) == ("unknown", "uncounted", 404)
