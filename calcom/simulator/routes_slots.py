@@ -12,7 +12,7 @@ from calcom.simulator import envelope, versions
 from calcom.simulator.commands import Reserve
 from calcom.simulator.model import Reservation
 from calcom.simulator.query import Slot, SlotsQuery, SlotsResult, bounds
-from calcom.simulator.refusals import Refused, refuse
+from calcom.simulator.refusals import INVALID_RANGE, Refused, refuse
 from calcom.simulator.routing import Call, Endpoint, Reply, Work
 from calcom.simulator.validation import (
     Field,
@@ -34,6 +34,7 @@ Format = Literal["time", "range"]
 
 #: The "no matter how long" of a duration; longer than any day makes no slot anyway.
 _LONGEST: Final = 60 * 24 * 7
+_MOST_DAYS: Final = 1500
 _UID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -94,10 +95,19 @@ def _shape_for(query: dict[str, Any]) -> Shape:
     return _BY_GROUP if "usernames" in query else _BY_ID
 
 
+def _bounds(start_text: str, end_text: str) -> tuple[datetime, datetime]:
+    """Contract 4.1; and no more than a few years, since Cal.com's limit is unknown (contract 13) and a century of
+    slots would stall everybody else here."""
+    start, end = bounds(start_text, end_text)
+    if (end - start).days > _MOST_DAYS:
+        raise refuse(400, INVALID_RANGE)
+    return start, end
+
+
 def parse_query(query: dict[str, Any]) -> tuple[SlotsQuery, Format]:
     """The validated question and the wished format. Raises Refused 400."""
     values = _shape_for(query).read_strictly(query)
-    start, end = bounds(values["start"], values["end"])
+    start, end = _bounds(values["start"], values["end"])
     parsed = SlotsQuery(
         start=start,
         end=end,
@@ -278,7 +288,7 @@ def _cookie_uid(call: Call) -> str | None:
 
 def _legacy_query(call: Call) -> tuple[SlotsQuery, Format]:
     values = _LEGACY.read(call.query)
-    start, end = bounds(values["startTime"], values["endTime"])
+    start, end = _bounds(values["startTime"], values["endTime"])
     names: list[str] = values.get("usernameList", [])
     parsed = SlotsQuery(
         start=start,

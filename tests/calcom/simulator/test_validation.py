@@ -89,6 +89,7 @@ def test_good_values_are_parsed(check: v.Check, value: Any, parsed: Any) -> None
         (v.instant, "20260106"),
         (v.instant, "2026-W01-1"),
         (v.instant, "0001-01-01T00:00:00+14:00"),
+        (v.instant, "9999-12-31"),
         (v.instant, 7),
         (v.list_of(v.text, least=1), []),
         (v.list_of(v.text), {}),
