@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -96,6 +97,7 @@ def normalise(path: str) -> str:
     return ("/" + "/".join(parts)).replace("reccuring", "recurring")
 
 
+@lru_cache(maxsize=1024)
 def classify(method: str, path: str) -> Classified:
     """Classify a request; *path* without its query, as sent or normalised."""
     clean = normalise(path)

@@ -187,7 +187,7 @@ class BoundedProtocol(HttpToolsProtocol):
         words = self._words(status, message)
         if self._begun and not self._in_head:
             # It broke off in its body, which the application waits for or, queued, would wait for: to it, the
-            # client has gone.
+            # client has gone, and will be told so.
             broken = self.cycle
             broken.disconnected = True
             broken.message_event.set()

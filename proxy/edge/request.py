@@ -161,17 +161,21 @@ class Request:
 
     async def write(self, body: bytes, *, more: bool) -> None:
         """Send a piece of the answer's body. Raises ClientGone when the client no longer takes any."""
-        self._complete = not more
         try:
             async with asyncio.timeout(_SEND_SECONDS):
-                await self._send({"type": "http.response.body", "body": body, "more_body": more})
+                await self._send_body(body, more=more)
         except TimeoutError:
             raise ClientGone from None
+
+    async def _send_body(self, body: bytes, *, more: bool) -> None:
+        self._complete = not more
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def answer(self, status: int, headers: RawHeaders, body: bytes) -> None:
         """Send a whole answer."""
         await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
-        await self.write(body, more=False)
+        # It is in memory already and holds nothing else, so there is no hurry to give it up.
+        await self._send_body(body, more=False)
 
     async def refuse(self, refusal: Refused) -> None:
         """Answer with Cal.com's error envelope."""

@@ -129,41 +129,6 @@ async def test_a_request_that_does_not_end_is_cut_after_the_drain_time(
             assert (await stuck).status_code == 500
 
 
-async def test_a_drain_beside_a_second_process_loses_no_request(
-    redis: Redis, redis_server: str, upstream: Upstream, tmp_path: Path
-) -> None:
-    """Keep-alive clients hammer two processes on one socket; one of them is told to stop."""
-    sock = listening()
-    twin = sock.dup()
-    stop = asyncio.Event()
-    counts = {"fine": 0, "failed": 0}
-
-    async def hammer(port: int) -> None:
-        async with httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}",
-            trust_env=False,
-            verify=False,  # plain HTTP
-        ) as client:
-            while not stop.is_set():
-                try:
-                    answer = await client.get("/v2/me")
-                    counts["fine" if answer.status_code == 200 else "failed"] += 1
-                except httpx2.HTTPError:
-                    counts["failed"] += 1
-
-    config = settings(upstream.url, redis_server, tmp_path)
-    async with running(config, sock=twin, slot=1) as staying, running(config, sock=sock, slot=0) as leaving:
-        clients = [asyncio.ensure_future(hammer(staying.port)) for _ in range(20)]
-        await until(lambda: counts["fine"] > 200)
-        leaving.task.cancel()
-        await leaving.task
-        before = counts["fine"]
-        await until(lambda: counts["fine"] > before + 200)
-        stop.set()
-        await asyncio.gather(*clients)
-    assert counts["failed"] == 0
-
-
 PROGRAM = """
 import asyncio, socket, sys
 from pathlib import Path
@@ -184,6 +149,53 @@ async def process(
         sys.executable, "-c", PROGRAM, upstream, redis_url, str(folder), str(sock.fileno()), str(slot),
         pass_fds=[sock.fileno()], stdout=asyncio.subprocess.DEVNULL, cwd=Path(__file__).parents[2],
     )  # fmt: skip
+
+
+async def test_a_drain_beside_a_second_process_loses_no_request(
+    redis: Redis, redis_server: str, upstream: Upstream, tmp_path: Path
+) -> None:
+    """Keep-alive clients, some busy and some with pauses, on one socket of two processes; one is told to stop."""
+    sock = listening()
+    port = sock.getsockname()[1]
+    leaving = await process(upstream.url, redis_server, tmp_path, sock, 0)
+    staying = await process(upstream.url, redis_server, tmp_path, sock, 1)
+    stop = asyncio.Event()
+    counts = {"fine": 0, "failed": 0}
+
+    async def hammer(pause: float) -> None:
+        # Raw, since a client library would try again in silence.
+        while not stop.is_set():
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                closing = False
+                while not (closing or stop.is_set()):
+                    writer.write(b"GET /v2/me HTTP/1.1\r\nhost: a\r\n\r\n")
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    await reader.readexactly(len(SLOTS))
+                    closing = b"connection: close" in head
+                    counts["fine" if head.startswith(b"HTTP/1.1 200") else "failed"] += 1
+                    await asyncio.sleep(pause)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                counts["failed"] += 1
+            finally:
+                writer.close()
+
+    clients = [asyncio.ensure_future(hammer(0 if n < 10 else n / 100)) for n in range(30)]
+    try:
+        await until(lambda: counts["fine"] > 500, seconds=30)
+        leaving.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(leaving.wait(), 30) == 0
+        before = counts["fine"]
+        await until(lambda: counts["fine"] > before + 200)
+    finally:
+        stop.set()
+        await asyncio.gather(*clients)
+        sock.close()
+        for each in (leaving, staying):
+            with suppress(ProcessLookupError):
+                each.kill()
+            await each.wait()
+    assert counts["failed"] == 0
 
 
 async def test_sigterm_ends_a_real_process_with_0_and_kill_9_of_one_leaves_the_other_serving(

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from proxy.cache import serve
 from proxy.cache.keys import Keys
+from proxy.cache.store import Store
 from tests.proxy.conftest import Start, settled
 from tests.proxy.running import HOLD_OFF, SLOTS_URL, Running
 from tests.proxy.upstream import SLOTS, Gate, Reply, Seen, Upstream
@@ -265,3 +266,24 @@ async def test_the_process_says_settling_when_a_span_never_settles(
     assert refused.json()["error"]["code"] == "ServiceUnavailableException"
     gate.open()
     await early
+
+
+async def test_while_a_write_is_over_and_redis_not_told_nothing_kept_is_served(
+    gateway: Running, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await gateway.get()
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+    real = Store.write_end
+
+    async def slow(store: Store, write: str, *, known: bool) -> int:
+        asked.set()
+        await may_answer.wait()
+        return await real(store, write, known=known)
+
+    monkeypatch.setattr(Store, "write_end", slow)
+    write = asyncio.ensure_future(gateway.post())
+    await asked.wait()
+    assert not (await gateway.get()).headers["cache-status"].startswith("calgate; hit")
+    assert not write.done()
+    may_answer.set()
+    assert (await write).status_code == 200
