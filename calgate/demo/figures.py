@@ -76,8 +76,16 @@ class Figures:
 
     @property
     def saved(self) -> float | None:
-        """Requests per upstream call; None while there are no calls to divide by."""
-        return self.requests / self.upstream.calls if self.upstream.calls else None
+        """Answered requests per upstream call; None while there are no calls to divide by.
+
+        A request that was turned away saved nobody anything.
+        """
+        return self.answered / self.upstream.calls if self.upstream.calls else None
+
+    @property
+    def answered(self) -> int:
+        """Requests that got what they came for: neither asked to come back later, nor failed."""
+        return self.requests - self.refused - self.failed
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready, the recent calls left out: they are many and say nothing about the whole."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from calgate.demo.stage import Plan, Stage
+from calgate.demo.stage import Stage
 from loadtest.catalogue import Catalogue
 from loadtest.traffic import SLOTS_VERSION
 
@@ -19,7 +19,7 @@ class Invitation:
     event_types: dict[int, str] = field(default_factory=dict)
 
 
-def invitation(chosen: Plan, built: Stage, town: Catalogue) -> Invitation:
+def invitation(built: Stage, town: Catalogue) -> Invitation:
     """The invitation to what `built` runs."""
     urls = built.stack.urls
     places = [("Gateway", urls.proxy, "stands for https://api.cal.com")]
@@ -29,13 +29,13 @@ def invitation(chosen: Plan, built: Stage, town: Catalogue) -> Invitation:
             ("Metrics", f"{urls.monitor}/metrics", "for Prometheus; calgate alerts and calgate dashboards"),
         ]
     places += [
-        ("Cal.com", built.simulator_url, "simulated, with its latencies and its limits"),
-        ("Break it", built.simulator_admin_url, "faults, clock, calendars, journal"),
+        ("Cal.com", built.simulator.url, "simulated, with its latencies and its limits"),
+        ("Break it", built.simulator.admin_url, "faults, clock, calendars, journal"),
     ]
     return Invitation(
         places=tuple(places),
         command=curl(urls.proxy, town, town.today),
-        notes=chosen.moved,
+        notes=built.moved,
         event_types={one.id: f"{one.team_slug or one.username}/{one.slug}" for one in town.event_types},
     )
 

@@ -43,7 +43,7 @@ async def play(wishes: Wishes, show: Show, clock: Clock) -> None:
                     first = await _first_answer(client, catalogue)
                     board.record(first)
                     done(f"{clock.monotonic() - begun:.1f} s after the start")
-                show.invite(invitation(chosen, built, catalogue))
+                show.invite(invitation(built, catalogue))
                 await _Performance(wishes, show, clock, built, catalogue, client, started, board).run()
     except asyncio.CancelledError:
         show.gone()
@@ -86,7 +86,7 @@ class _Performance:
         """Traffic, watching and telling, until the time is over or this is cancelled; then the conclusion."""
         redis = connect(self.built.settings.redis_url, client_name="calgate-demo")
         try:
-            async with Client(self.built.simulator_admin_url, timeout=5.0, clock=self.clock) as admin:
+            async with Client(self.built.simulator.admin_url, timeout=5.0, clock=self.clock) as admin:
                 lifetime = self.built.settings.slots_ttl_seconds * self.wishes.speed
                 auditor = Auditor(admin, self.clock, lifetime=lifetime)
                 watcher = Watcher(admin, redis, self.built.settings, auditor)
@@ -102,7 +102,10 @@ class _Performance:
 
     async def _perform(self, watcher: Watcher) -> None:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._watch(watcher)), group.create_task(self._tell(watcher))]
+            tasks = [
+                group.create_task(watcher.keep_looking(self.clock, _LOOK_SECONDS)),
+                group.create_task(self._tell(watcher)),
+            ]
             if self.wishes.traffic:
                 tasks.append(group.create_task(self._traffic(watcher.auditor)))
             if self.wishes.duration is None:
@@ -123,11 +126,6 @@ class _Performance:
         )
         wanted = intents(self.catalogue, seed=self.wishes.seed, rate_per_minute=self.wishes.rate)
         await runner.run(wanted)
-
-    async def _watch(self, watcher: Watcher) -> None:
-        while True:
-            await watcher.look()
-            await self.clock.sleep(_LOOK_SECONDS)
 
     async def _tell(self, watcher: Watcher) -> None:
         while True:

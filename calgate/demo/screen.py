@@ -66,6 +66,8 @@ def _calls_panel(figures: Figures, count: int, width: int, event_types: dict[int
 def _call(outcome: Outcome, event_types: dict[int, str]) -> tuple[Text, ...]:
     when = datetime.fromtimestamp(outcome.ended, UTC).astimezone().strftime("%H:%M:%S")
     word, style = _ANSWERS[outcome.cached] if outcome.status < 400 else ("", "white")
+    if outcome.status in (429, 503):
+        word, style = "later", "yellow"
     ok = 200 <= outcome.status < 400
     status_style = "green" if ok else ("yellow" if 400 <= outcome.status < 500 else "bold red")
     action = "alternatives" if outcome.kind == "alternatives" else _ACTIONS[outcome.action]
@@ -146,8 +148,8 @@ def _calls(figures: Figures) -> Text:
     text = Text.assemble(
         (f"{figures.upstream.calls}", "bold"),
         (" to Cal.com for ", "dim"),
-        (f"{figures.requests}", "bold"),
-        (" requests", "dim"),
+        (f"{figures.answered}", "bold"),
+        (" answers", "dim"),
     )
     if saved is not None:
         text.append("   one where others make ", style="dim")

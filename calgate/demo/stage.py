@@ -14,20 +14,22 @@ from pathlib import Path
 from calgate.composition import Stack
 from calgate.demo.ports import choose
 from calgate.demo.wishes import Wishes, settings_for
-from calgate.readiness import status_of
 from calgate.supervisor import ChildSpec, Supervisor, stop_leftovers
 from core import log
 from core.clock import Clock
 from core.embedded import folders
-from core.embedded.runfile import OwnerLock
+from core.embedded.runfile import OwnerLock, read_json
 from core.errors import UserError
 from core.postgres import connect
-from core.settings import Loaded, Settings, child_environ
+from core.settings import Settings, child_environ
 from monitor.indexes.apply import apply
 from monitor.indexes.reference import REFERENCE_SCHEMA, create
 
 SIMULATOR_LISTEN = "127.0.0.1:8090"
 SIMULATOR_ADMIN_LISTEN = "127.0.0.1:8091"
+_ANY_PORT = "127.0.0.1:0"
+# The upstream until the simulator says where it is.
+_NOT_YET_KNOWN = "http://simulator.invalid"
 
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -38,12 +40,21 @@ Step = Callable[[str], AbstractContextManager[Callable[[str], None]]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Simulator:
+    """Where the simulated Cal.com really answers."""
+
+    url: str
+    admin_url: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Stage:
     """What runs, and where."""
 
     stack: Stack
-    simulator_url: str
-    simulator_admin_url: str
+    simulator: Simulator
+    moved: tuple[str, ...]
+    """Sentences about ports that were taken."""
 
     @property
     def settings(self) -> Settings:
@@ -53,11 +64,9 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """Where everything will be, decided before anything starts. `moved` tells of ports that were taken."""
+    """Where everything will be, as far as that can be said before anything starts."""
 
     settings: Settings
-    simulator: str
-    simulator_admin: str
     log_file: Path
     moved: tuple[str, ...]
 
@@ -67,33 +76,25 @@ class SimulatorFailed(UserError):
 
 
 def plan(wishes: Wishes) -> Plan:
-    """Choose the ports and make the settings. Raises SettingsError, and ListenError for an address that is not ours.
+    """Choose the ports and make the settings. Raises SettingsError, and ListenError for an address not ours.
 
     A port that somebody asked for is used or refused by name later; only the usual ones give way.
     """
-    moved: list[str] = []
-
-    def place(what: str, setting: str, usual: str, taken: list[str]) -> str:
-        chosen = choose(setting, usual, taken=taken)
-        if chosen != usual:
-            moved.append(f"{usual} is taken; the {what} is at {chosen}")
-        return chosen
-
-    simulator = place("simulated Cal.com", "listen", SIMULATOR_LISTEN, [])
-    admin = place("simulator's admin port", "admin_listen", SIMULATOR_ADMIN_LISTEN, [simulator])
-    loaded = settings_for(wishes, upstream_url=f"http://{simulator}", account=f"demo-{secrets.token_hex(4)}")
+    loaded = settings_for(wishes, upstream_url=_NOT_YET_KNOWN, account=f"demo-{secrets.token_hex(4)}")
     listens: dict[str, str] = {}
+    moved: list[str] = []
     for name, what in (("proxy_listen", "gateway"), ("monitor_listen", "status page")):
-        wanted = getattr(loaded.settings, name)
-        if _is_default(loaded, name):
-            listens[name] = place(what, name, wanted, [simulator, admin, *listens.values()])
+        usual = getattr(loaded.settings, name)
+        if loaded.origins[name] == "the default":
+            listens[name] = choose(name, usual, taken=listens.values())
+            if listens[name] != usual:
+                moved.append(_moved(usual, what, listens[name]))
     settings = loaded.settings.model_copy(update=listens)
-    log_file = settings.data_dir.parent / "demo.log"
-    return Plan(settings, simulator, admin, log_file, tuple(moved))
+    return Plan(settings, settings.data_dir.parent / "demo.log", tuple(moved))
 
 
-def _is_default(loaded: Loaded, name: str) -> bool:
-    return loaded.origins[name] == "the default"
+def _moved(usual: str, what: str, place: str) -> str:
+    return f"{usual} is taken; the {what} is at {place}"
 
 
 @contextlib.asynccontextmanager
@@ -109,19 +110,18 @@ async def stage(chosen: Plan, wishes: Wishes, step: Step, clock: Clock) -> Async
             _take(exits, folder)
             output = exits.enter_context(chosen.log_file.open("w", encoding="utf-8"))
             log.configure(settings.log_level, settings.log_format, program="demo", stream=output)
-            runfile = folder / "simulator.json"
-            await stop_leftovers(runfile, clock)
             with step("a Cal.com, simulated") as done:
-                supervisor = Supervisor(
-                    [_simulator(chosen, wishes)], runfile=runfile, clock=clock, output=output.fileno()
-                )
-                await supervisor.start()
-                exits.push_async_callback(supervisor.stop)
-                await _answering(
-                    f"http://{chosen.simulator_admin}/healthz", supervisor, chosen.log_file, clock
+                simulator = await exits.enter_async_context(
+                    _simulator(settings, wishes, folder, chosen.log_file, output.fileno(), clock)
                 )
                 done(f"seed {wishes.seed}, {_speed(wishes.speed)}")
-            stack = Stack(settings, ready_seconds=None, output=chosen.log_file, clock=clock)
+            moved = [*chosen.moved, *_moves(simulator)]
+            stack = Stack(
+                settings.model_copy(update={"upstream_url": simulator.url}),
+                ready_seconds=None,
+                output=chosen.log_file,
+                clock=clock,
+            )
             with step("Redis and PostgreSQL") as done:
                 await exits.enter_async_context(stack)
                 done(f"{stack.redis_engine}, {stack.database_engine}")
@@ -131,7 +131,7 @@ async def stage(chosen: Plan, wishes: Wishes, step: Step, clock: Clock) -> Async
                 await stack.wait_ready(_READY_SECONDS)
                 running = stack.pids()
                 done(f"{len(running['proxy'])} gateway processes on one port")
-            yield Stage(stack, f"http://{chosen.simulator}", f"http://{chosen.simulator_admin}")
+            yield Stage(stack, simulator, tuple(moved))
     except asyncio.CancelledError:
         _forget(chosen)
         raise
@@ -157,27 +157,67 @@ def _take(exits: contextlib.AsyncExitStack, folder: Path) -> None:
     exits.callback(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _simulator(chosen: Plan, wishes: Wishes) -> ChildSpec:
+@contextlib.asynccontextmanager
+async def _simulator(
+    settings: Settings, wishes: Wishes, folder: Path, log_file: Path, output: int, clock: Clock
+) -> AsyncIterator[Simulator]:
+    """Keep a simulator running: on the usual ports or ones near them, on any if somebody is quicker."""
+    runfile = folder / "simulator.json"
+    await stop_leftovers(runfile, clock)
+    ours = [settings.proxy_listen, settings.monitor_listen]
+    near = choose("listen", SIMULATOR_LISTEN, taken=ours)
+    near_admin = choose("admin_listen", SIMULATOR_ADMIN_LISTEN, taken=[*ours, near])
+    for listen, admin in ((near, near_admin), (_ANY_PORT, _ANY_PORT)):
+        # Its own word for where it is: at a port alone, somebody else's simulator might answer.
+        ports_file = folder / "simulator-ports.json"
+        ports_file.unlink(missing_ok=True)
+        spec = _simulator_program(settings, wishes, listen, admin, ports_file)
+        supervisor = Supervisor([spec], runfile=runfile, clock=clock, output=output)
+        await supervisor.start()
+        try:
+            found = await _answering(ports_file, supervisor, clock)
+            if found is not None:
+                yield found
+                return
+        finally:
+            await supervisor.stop()
+    raise SimulatorFailed(f"the simulated Cal.com does not start; its last words are in {log_file}")
+
+
+def _simulator_program(
+    settings: Settings, wishes: Wishes, listen: str, admin: str, ports_file: Path
+) -> ChildSpec:
     argv = (
         sys.executable, "-m", "calgate", "simulate",
-        "--listen", chosen.simulator,
-        "--admin", chosen.simulator_admin,
+        "--listen", listen,
+        "--admin", admin,
+        "--ports-file", str(ports_file),
         "--speed", f"{wishes.speed:g}",
         "--seed", str(wishes.seed),
     )  # fmt: skip
-    return ChildSpec("simulator", argv, child_environ(chosen.settings, os.environ))
+    return ChildSpec("simulator", argv, child_environ(settings, os.environ))
 
 
-async def _answering(url: str, supervisor: Supervisor, log_file: Path, clock: Clock) -> None:
+async def _answering(ports_file: Path, supervisor: Supervisor, clock: Clock) -> Simulator | None:
+    """Where the simulator answers, once it does; None when it died or is too slow."""
     deadline = clock.monotonic() + _READY_SECONDS
-    while await status_of(url) != 200:
-        if supervisor.exit_codes():
-            raise SimulatorFailed(f"the simulated Cal.com ended at once; its last words are in {log_file}")
-        if clock.monotonic() >= deadline:
-            raise SimulatorFailed(
-                f"the simulated Cal.com does not answer after {_READY_SECONDS:g} s; see {log_file}"
-            )
+    while not (found := read_json(ports_file)):
+        if supervisor.exit_codes() or clock.monotonic() >= deadline:
+            return None
         await clock.sleep(_POLL_SECONDS)
+    return Simulator(str(found["url"]), str(found["admin_url"]))
+
+
+def _moves(simulator: Simulator) -> list[str]:
+    places = (
+        (SIMULATOR_LISTEN, "simulated Cal.com", simulator.url),
+        (SIMULATOR_ADMIN_LISTEN, "simulator's admin port", simulator.admin_url),
+    )
+    return [
+        _moved(usual, what, url.removeprefix("http://"))
+        for usual, what, url in places
+        if url != f"http://{usual}"
+    ]
 
 
 async def _indexes(url: str | None, clock: Clock) -> str:

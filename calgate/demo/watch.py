@@ -1,5 +1,6 @@
 """Asks the simulator and the gateway's Redis how things stand, for the demo's figures."""
 
+import asyncio
 import dataclasses
 
 from redis.asyncio import Redis
@@ -7,6 +8,7 @@ from redis.exceptions import RedisError
 
 from calgate.demo.figures import Store, Upstream
 from calgate.demo.truth import Auditor
+from core.clock import Clock
 from core.settings import Settings
 from exporters.collectors import breaker, budget, cache, jobs
 from exporters.collectors.store import StoreKeys
@@ -24,6 +26,17 @@ class Watcher:
     upstream: Upstream = dataclasses.field(default_factory=Upstream)
     store: Store = dataclasses.field(default_factory=Store)
     trouble: str | None = None
+
+    async def keep_looking(self, clock: Clock, seconds: float) -> None:
+        """Look again and again, `seconds` apart, until cancelled."""
+        task = asyncio.current_task()
+        while True:
+            await self.look()
+            # redis-py can lose a cancellation: it waits with a time-out of nothing when it takes a connection,
+            # and a cancellation that meets that time-out ends as the time-out.
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+            await clock.sleep(seconds)
 
     async def look(self) -> None:
         """Ask both once."""

@@ -69,6 +69,10 @@ def test_what_a_call_replaces_is_unknown_without_calls() -> None:
     assert Figures(requests=10, upstream=Upstream(calls=4)).saved == 2.5
 
 
+def test_a_request_that_was_turned_away_saved_no_call() -> None:
+    assert Figures(requests=20, refused=8, failed=2, upstream=Upstream(calls=4)).saved == 2.5
+
+
 def test_the_json_form_has_the_figures_and_not_the_calls() -> None:
     board = Board()
     board.record(outcome())

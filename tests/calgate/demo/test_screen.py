@@ -73,8 +73,8 @@ def test_calls_and_figures_can_be_read() -> None:
         "sales/demo  11-24 09:00 UTC",
         "no answer: TimedOut",
         "15 hit",
-        "16 to Cal.com for 32 requests",
-        "one where others make 2.0",
+        "16 to Cal.com for 31 answers",
+        "one where others make 1.9",
         "16 of 120 calls",
         "0 stale of 30 answers",
         "writes half open",
@@ -130,7 +130,7 @@ def test_the_last_words_add_up_and_do_without_callers() -> None:
     text = " ".join(summary(busy()))
     for expected in (
         "32 requests",
-        "16 calls (one where others make 2.0)",
+        "16 calls (one where others make 1.9)",
         "1 booking made",
         "none was stale",
     ):
