@@ -4,6 +4,9 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from tests.proxy.conftest import Start
 from tests.proxy.running import SLOTS_URL, Running
@@ -294,3 +297,43 @@ async def test_a_client_that_resets_leaves_the_gateway_well(gateway: Running, up
         with suppress(ConnectionError):
             await writer.wait_closed()
     assert (await gateway.get()).status_code == 200
+
+
+FRAGMENTS = [
+    b"GET /v2/me HTTP/1.1\r\n",
+    b"POST /v2/bookings HTTP/1.1\r\n",
+    b"HEAD /v2/slots?start=1 HTTP/1.0\r\n",
+    b"host: a\r\n",
+    b"content-length: 5\r\n",
+    b"content-length: 99999999999999999999\r\n",
+    b"transfer-encoding: chunked\r\n",
+    b"connection: close\r\n",
+    b"connection: keep-alive, upgrade\r\n",
+    b"upgrade: websocket\r\n",
+    b"expect: 100-continue\r\n",
+    b"\r\n",
+    b"hello",
+    b"5\r\nhello\r\n",
+    b"0\r\n\r\n",
+    b"0\r\nhost: b\r\n\r\n",
+    b"\x00",
+    b": \r\n",
+]
+
+
+@examples(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=8), min_size=1, max_size=4))
+async def test_no_sequence_of_pieces_brings_it_down(gateway: Running, pieces: list[list[bytes]]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    answer = b""
+    with suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(b"".join(piece))
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 ")
+    assert b"Internal" not in answer
+    assert (await gateway.client.get("/-/healthz")).status_code == 200

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from core.clock import FakeClock
+from proxy.edge import request as request_module
 from proxy.edge.request import Message, Request
 from proxy.refusals import BodyTooLarge, BudgetSpent, ClientGone, NotServed, TooSlow
 
@@ -151,6 +152,20 @@ async def test_a_drain_that_begins_before_the_answer_closes_the_connection_after
     server.draining = True
     await request.answer(200, [], b"x")
     assert dict(server.sent[0]["headers"])[b"connection"] == b"close"
+
+
+async def test_a_client_that_takes_nothing_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_module, "_SEND_SECONDS", 0.01)
+    server = Server()
+    request = server.request()
+    await request.start(200, [])
+
+    async def stuck(message: Message) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(request, "_send", stuck)
+    with pytest.raises(ClientGone):
+        await request.write(b"x", more=True)
 
 
 async def test_work_that_is_watched_ends_when_the_client_leaves() -> None:
