@@ -32,8 +32,8 @@ class Watcher:
         task = asyncio.current_task()
         while True:
             await self.look()
-            # redis-py can lose a cancellation: it waits with a time-out of nothing when it takes a connection,
-            # and a cancellation that meets that time-out ends as the time-out.
+            # redis-py sends through asyncio.wait_for, which up to Python 3.11 loses a cancellation that comes when
+            # what it waits for has just ended.
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError
             await clock.sleep(seconds)
