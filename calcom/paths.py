@@ -97,9 +97,13 @@ def normalise(path: str) -> str:
     return ("/" + "/".join(parts)).replace("reccuring", "recurring")
 
 
-@lru_cache(maxsize=1024)
 def classify(method: str, path: str) -> Classified:
     """Classify a request; *path* without its query, as sent or normalised."""
+    # Only what is short is remembered: long nonsense would fill the memory.
+    return _remembered(method, path) if len(path) <= 128 else _classify(method, path)
+
+
+def _classify(method: str, path: str) -> Classified:
     clean = normalise(path)
     parts = clean.split("/")
     resource = parts[2] if len(parts) > 2 else ""
@@ -122,6 +126,9 @@ def classify(method: str, path: str) -> Classified:
         touches_slots=touches,
         reads_slots=offers,
     )
+
+
+_remembered = lru_cache(maxsize=1024)(_classify)
 
 
 def _route(endpoint: str, *, is_write: bool) -> Route:

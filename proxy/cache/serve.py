@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import httpx2
 from redis.exceptions import RedisError
@@ -18,12 +19,14 @@ from proxy.cache.entry import Entry, kept_headers, lifetime
 from proxy.cache.flights import Flight, Flights
 from proxy.cache.store import Store
 from proxy.edge.headers import RawHeaders, returned
-from proxy.refusals import Settling, StoreUnavailable
+from proxy.refusals import NotSent, Settling, StoreUnavailable
 from proxy.telemetry import Telemetry
 from proxy.upstream import Call, Upstream, read
 from proxy.writes import Writes
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # A span may stay unsettled while writes keep coming or an older fetch hangs; a voice agent would rather be
 # told than kept waiting.
@@ -153,18 +156,29 @@ class SlotsCache:
         """
         token = uuid.uuid4().hex
         fetch = _Fetch(await self._begin(span, token, wanted))
-        renewal = spawn(self._renew(digest, span, token, fetch.generation), name="cache.renew")
+        announcement = (span, token, fetch.generation)
+        renewal = spawn(self._renew(*announcement), name="cache.renew")
         try:
-            yield fetch
-        finally:
-            renewal.cancel()
             try:
-                fetch.kept = (
-                    await self._store.fill_end(digest, span, token, fetch.generation, fetch.entry) > 0
-                )
-            except RedisError:
-                # The answer is still good for whoever waited; keeping it is a courtesy to the next.
-                _log.warning("fetch.not_stored")
+                yield fetch
+            finally:
+                renewal.cancel()
+        except NotSent:
+            await self._tell(self._store.fill_drop(*announcement))
+            raise
+        except BaseException:
+            # We no longer listen, but Cal.com may go on computing, and then remember the past.
+            await self._tell(self._store.fill_renew(*announcement))
+            raise
+        fetch.kept = bool(await self._tell(self._store.fill_end(digest, *announcement, fetch.entry)))
+
+    async def _tell(self, told: Awaitable[T]) -> T | None:
+        try:
+            return await told
+        except RedisError:
+            # The answer is still good for whoever waited; keeping it is a courtesy to the next.
+            _log.warning("fetch.not_stored")
+            return None
 
     async def _begin(self, span: str, token: str, wanted: int) -> int:
         """Wait until an answer of Cal.com must know generation *wanted* (0: the present), announce the fetch.
@@ -196,10 +210,10 @@ class SlotsCache:
         headers = kept_headers((n.decode("latin-1"), v.decode("latin-1")) for n, v in fetched.headers)
         return Entry(fetched.body, headers, now, now + seconds)
 
-    async def _renew(self, digest: str, span: str, token: str, generation: int) -> None:
+    async def _renew(self, span: str, token: str, generation: int) -> None:
         while True:
-            await self._clock.sleep(self._store.timing.lease / 3)
+            await self._clock.sleep(self._store.timing.fetch_lease / 3)
             try:
-                await self._store.fill_renew(digest, span, token, generation)
+                await self._store.fill_renew(span, token, generation)
             except RedisError:
                 _log.warning("fetch.not_renewed")

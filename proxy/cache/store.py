@@ -19,12 +19,14 @@ class Timing:
     """How long the upstream may answer with the past; all in seconds.
 
     `hold_off` is the life of Cal.com's own slot cache plus a margin (contract 4.1). `lease` is how
-    long a write or a fetch counts as running after its process was last heard of; `doubt` how long a
-    write of unknown outcome may still land.
+    long a write counts as running after its process was last heard of, `fetch_lease` how long Cal.com may
+    go on computing for a fetch that was last heard of then; `doubt` how long a write of unknown outcome may
+    still land, and `doubt_ttl` how long an answer is kept meanwhile.
     """
 
     hold_off: float = 2.3
     lease: float = 10.0
+    fetch_lease: float = 5.0
     doubt: float = 60.0
     doubt_ttl: float = 1.0
 
@@ -87,13 +89,18 @@ class Store:
         hold_off = _ms(self._timing.hold_off)
         generation, wait = await self._fill_begin(
             [k.generation, k.bumps, k.fetches(span)],
-            [token, _ms(self._timing.lease) + hold_off, hold_off, wanted],
+            [token, _ms(self._timing.fetch_lease) + hold_off, hold_off, wanted],
         )
         return int(generation), wait / 1000
 
-    async def fill_renew(self, digest: str, span: str, token: str, generation: int) -> None:
-        """Keep a running fetch announced; to be called more often than the lease runs out."""
-        await self._finish(digest, span, token, generation, self._timing.lease + self._timing.hold_off, None)
+    async def fill_renew(self, span: str, token: str, generation: int) -> None:
+        """Keep a fetch announced that runs or may run; more often than the fetch lease runs out."""
+        remembered = self._timing.fetch_lease + self._timing.hold_off
+        await self._finish("", span, token, generation, remembered, None)
+
+    async def fill_drop(self, span: str, token: str, generation: int) -> None:
+        """Take the announcement back: the call was never made."""
+        await self._finish("", span, token, generation, 0.0, None)
 
     async def fill_end(
         self, digest: str, span: str, token: str, generation: int, entry: Entry | None

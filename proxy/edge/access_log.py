@@ -6,7 +6,6 @@ A booking's uid is enough to cancel it, so ids are left out of the path too.
 from __future__ import annotations
 
 import sys
-from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -29,7 +28,6 @@ _WORDS: Final = frozenset(
 _MOST_PARTS: Final = 12
 
 
-@lru_cache(maxsize=1024)
 def template(path: str) -> str:
     """The path with everything that is not a word of the API replaced by `{}`."""
     parts = normalise(path).split("/")[1:]

@@ -93,6 +93,36 @@ async def test_an_older_fetch_of_the_same_span_holds_the_newer_up_until_calcom_f
     assert (await late).content == AFTER
 
 
+async def test_a_fetch_whose_caller_left_still_counts_since_calcom_goes_on(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    upstream.script = Gate()
+    url = "/v2/slots/available?eventTypeId=1&startTime=2050-09-05&endTime=2050-09-06"
+    leaver = asyncio.ensure_future(gateway.get(url))
+    await upstream.arrivals(1)
+    leaver.cancel()
+    await upstream.departures(1)
+    upstream.script = lambda seen: Reply()
+    await gateway.post()
+    await settled(redis, keys)
+    late = asyncio.ensure_future(gateway.get())
+    # Well past the hold-off: what Cal.com still computes for the leaver may be older than the write.
+    done, _ = await asyncio.wait([late], timeout=4 * HOLD_OFF)
+    assert not done
+    late.cancel()
+
+
+async def test_a_call_that_was_never_made_delays_nobody(start: Start, upstream: Upstream) -> None:
+    gateway = await start(rate_limit=2, rate_pace_per_second=2, budget_max_wait_seconds=0)
+    await gateway.get("/v2/me")
+    await gateway.get("/v2/me")
+    assert (await gateway.get()).status_code == 429
+    other = {"authorization": "Bearer cal_other"}
+    await gateway.client.post("/v2/bookings", headers=other)
+    async with asyncio.timeout(4):
+        assert (await gateway.get(**other)).status_code == 200
+
+
 async def test_the_legacy_read_sees_the_truth_after_the_ack_too(gateway: Running, upstream: Upstream) -> None:
     upstream.script = CalCom(remembers=0.2)
     url = "/v2/slots/available?eventTypeId=1&startTime=2050-09-05&endTime=2050-09-06"

@@ -140,17 +140,17 @@ async def test_an_answer_that_may_be_another_fetchs_is_good_only_for_what_that_w
 
 
 async def test_a_renewed_fetch_stays_announced(make: Callable[..., Store], redis: Any, keys: Keys) -> None:
-    store = make(lease=0.2)
+    store = make(fetch_lease=0.2)
     early, _ = await store.fill_begin("span", "early", 0)
     before = await redis.hget(keys.fetches("span"), "early")
     await asyncio.sleep(0.01)
-    await store.fill_renew("d", "span", "early", early)
+    await store.fill_renew("span", "early", early)
     after = await redis.hget(keys.fetches("span"), "early")
     assert after.split(b":")[1] > before.split(b":")[1]
 
 
 async def test_a_fetch_nobody_renews_is_forgotten(make: Callable[..., Store], redis: Any, keys: Keys) -> None:
-    store = make(lease=0.05)
+    store = make(fetch_lease=0.05)
     await store.fill_begin("span", "dead", 0)
     generation = await written(store)
 
@@ -158,6 +158,14 @@ async def test_a_fetch_nobody_renews_is_forgotten(make: Callable[..., Store], re
         return (await store.fill_begin("span", "late", generation))[1] == 0
 
     await until(may_begin)
+
+
+async def test_a_fetch_that_was_never_made_delays_nothing(store: Store, redis: Any, keys: Keys) -> None:
+    early, _ = await store.fill_begin("span", "early", 0)
+    await store.fill_drop("span", "early", early)
+    generation = await written(store)
+    await settled(redis, keys)
+    assert await store.fill_begin("span", "late", generation) == (generation, 0)
 
 
 async def test_an_entry_expires_by_redis_clock(store: Store) -> None:
