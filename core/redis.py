@@ -1,12 +1,17 @@
 """Connections to Redis, and what the server at the other end can do."""
 
+import asyncio
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 
 OLDEST_VERSION = (6, 2)
@@ -15,6 +20,53 @@ OLDEST_VERSION = (6, 2)
 _RETRIES = 2
 _RETRY_BASE_SECONDS = 0.02
 _RETRY_CAP_SECONDS = 0.2
+
+
+class _Cancellable:
+    """Mixed into a connection: a cancellation that arrives while a command is being sent is never lost.
+
+    The library sends through `asyncio.wait_for`, which before Python 3.12 drops a cancellation that comes just
+    after the awaited part has finished; the cancelled task then runs on. It also costs a task a command.
+    """
+
+    async def send_packed_command(
+        self: Any, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        if not self.is_connected:
+            await self.connect_check_health(check_health=False)
+        if check_health:
+            await self.check_health()
+        if isinstance(command, str):
+            command = command.encode()
+        try:
+            async with asyncio.timeout(self.socket_timeout):
+                self._writer.writelines([command] if isinstance(command, bytes) else command)
+                await self._writer.drain()
+        except TimeoutError:
+            await self.disconnect(nowait=True)
+            raise RedisTimeoutError("Redis takes nothing more in") from None
+        except OSError as error:
+            await self.disconnect(nowait=True)
+            raise RedisConnectionError(f"the connection to Redis broke: {error}") from error
+        except BaseException:
+            # Half a command may be out; nothing sensible can follow it.
+            await self.disconnect(nowait=True)
+            raise
+
+
+class _Tcp(_Cancellable, Connection):
+    pass
+
+
+class _Tls(_Cancellable, SSLConnection):
+    pass
+
+
+class _Unix(_Cancellable, UnixDomainSocketConnection):
+    pass
+
+
+_CONNECTIONS = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,6 +121,7 @@ def connect(
         driver_info=None,
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
+    pool.connection_class = _CONNECTIONS[pool.connection_class]
     return Redis.from_pool(pool)
 
 

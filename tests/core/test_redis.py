@@ -62,3 +62,25 @@ def test_versions_are_read_up_to_the_first_part_that_is_no_number(
     text: str, version: tuple[int, ...]
 ) -> None:
     assert parse_version(text) == version
+
+
+async def test_a_cancellation_is_never_lost_whenever_it_comes(redis_server: str) -> None:
+    client = connect(redis_server, client_name="tests", max_connections=4)
+
+    async def work() -> None:
+        while True:
+            await client.ping()
+
+    try:
+        await client.ping()
+        # One more turn of the loop each time, so that the cancellation falls on every step of a command.
+        for turns in range(300):
+            task = asyncio.get_running_loop().create_task(work())
+            for _ in range(turns % 50):
+                await asyncio.sleep(0)
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=5)
+            assert done, f"cancelled after {turns % 50} turns, it went on"
+    finally:
+        task.cancel()
+        await client.aclose()
