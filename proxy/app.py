@@ -223,6 +223,9 @@ class Gateway:
         await request.refuse(refusal)
 
     def _note(self, request: Request, route: str, seconds: float) -> None:
+        if not request.answered:
+            # Cut short, by its client or by the end of a drain.
+            request.outcome = "error"
         self.telemetry.ended(route, request.status, request.outcome, seconds)
         if route != GATEWAY:
             self.log.write(

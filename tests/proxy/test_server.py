@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 from redis.asyncio import Redis
 
@@ -116,7 +117,11 @@ async def test_while_draining_it_is_not_ready_and_closes_what_it_answers(
 
 
 async def test_a_request_that_does_not_end_is_cut_after_the_drain_time(
-    redis: Redis, redis_server: str, upstream: Upstream, tmp_path: Path
+    redis: Redis,
+    redis_server: str,
+    upstream: Upstream,
+    tmp_path: Path,
+    capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     upstream.script = Gate()
     config = settings(upstream.url, redis_server, tmp_path, drain_seconds=1)
@@ -127,6 +132,8 @@ async def test_a_request_that_does_not_end_is_cut_after_the_drain_time(
         await asyncio.wait_for(gateway.task, 10)
         with suppress(httpx2.HTTPError):
             assert (await stuck).status_code == 500
+    (line,) = [line for line in capfdbinary.readouterr().out.splitlines() if b"/v2/me" in line]
+    assert orjson.loads(line)["outcome"] == "error"
 
 
 PROGRAM = """
