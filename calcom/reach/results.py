@@ -1,0 +1,88 @@
+"""What a change may have touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from calcom.reach.spans import DAY, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One event type on some days: `event_type` None is every event type of the account, `span` None is all
+    days. `rule` names the rule in `rules.RULES` that asked for it, `why` says it for this case."""
+
+    event_type: int | None
+    span: Span | None
+    rule: str
+    why: str
+
+    def __str__(self) -> str:
+        what = "every event type" if self.event_type is None else f"event type {self.event_type}"
+        return f"{what}, {'all days' if self.span is None else self.span}: {self.why} ({self.rule})"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """All that a change may have touched; without touches, provably nothing.
+
+    An answer whose event types are not known to the map (`resolve` gave None) is touched by every reach
+    that has any touch, whatever the days.
+    """
+
+    touches: tuple[Touch, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing can have changed."""
+        return not self.touches
+
+    @property
+    def is_whole_account(self) -> bool:
+        """Whether everything is touched on all days."""
+        return any(one.event_type is None and one.span is None for one in self.touches)
+
+    def covers(self, event_types: Iterable[int] | None, days: Span) -> bool:
+        """Whether an answer for these event types (None: not known) on these entry days is touched."""
+        if event_types is None:
+            return bool(self.touches)
+        wanted = frozenset(event_types)
+        return any(
+            (one.event_type is None or one.event_type in wanted)
+            and (one.span is None or one.span.meets(days))
+            for one in self.touches
+        )
+
+    def merged(self) -> Reach:
+        """The same coverage with as few touches as possible; each keeps the rule and reason of its widest
+        or earliest part."""
+        everywhere = [one for one in self.touches if one.event_type is None and one.span is None]
+        if everywhere:
+            return Reach((everywhere[0],))
+        by_type: dict[int | None, list[Touch]] = {}
+        for one in self.touches:
+            by_type.setdefault(one.event_type, []).append(one)
+        kept: list[Touch] = []
+        for touches in by_type.values():
+            kept += _united(touches)
+        return Reach(tuple(kept))
+
+    def explain(self) -> list[str]:
+        """One line per touch, without repetition."""
+        return list(dict.fromkeys(str(one) for one in self.touches))
+
+
+def _united(touches: list[Touch]) -> list[Touch]:
+    for one in touches:
+        if one.span is None:
+            return [one]
+    ordered = sorted(touches, key=lambda one: one.span or Span.__new__(Span))
+    united: list[Touch] = []
+    for one in ordered:
+        last = united[-1] if united else None
+        if last is None or last.span is None or one.span is None or one.span.first > last.span.last + DAY:
+            united.append(one)
+        elif one.span.last > last.span.last:
+            united[-1] = Touch(one.event_type, Span(last.span.first, one.span.last), last.rule, last.why)
+    return united

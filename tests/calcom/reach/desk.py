@@ -1,0 +1,240 @@
+"""A client's desk before a simulated Cal.com: real handlers, real JSON, no sockets, a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+import orjson
+
+from calcom.account import AccountMap, Promises, learn, resolve
+from calcom.paths import normalise
+from calcom.reach import BookingFacts, Reach, Write, bookings_in, entry_days, reach_of_write, uid_of
+from calcom.simulator import routes
+from calcom.simulator.auth import Caller
+from calcom.simulator.clock import SimClock
+from calcom.simulator.options import SimulatorOptions
+from calcom.simulator.oracle import Oracle
+from calcom.simulator.query import SlotsQuery
+from calcom.simulator.refusals import Refused
+from calcom.simulator.routes_slots import parse_query
+from calcom.simulator.routing import Call, Router
+from calcom.simulator.simulation import Simulation
+
+NOW: Final = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)  # a Monday
+ROUTER: Final = Router(routes.ENDPOINTS)
+BOOKINGS: Final = "2024-08-13"
+TYPES: Final = "2024-06-14"
+SCHEDULES: Final = "2024-06-11"
+OLD: Final = "2024-04-15"
+
+
+class Answer(NamedTuple):
+    """One answer; `json` is None without a body."""
+
+    status: int
+    json: Any
+
+    @property
+    def data(self) -> Any:
+        """Its `data`."""
+        return self.json.get("data") if isinstance(self.json, dict) else None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request on the desk. `lost` is one whose answer never arrives."""
+
+    method: str
+    path: str
+    body: Any = None
+    user: int | None = 1
+    version: str = BOOKINGS
+    query: Mapping[str, str] = field(default_factory=dict)
+    lost: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.body} by {self.user}{' (lost)' if self.lost else ''}"
+
+
+class Look(NamedTuple):
+    """One slots query as a client writes it, and as the simulator reads it."""
+
+    params: Mapping[str, str]
+    query: SlotsQuery
+
+
+class Desk:
+    """`account` is all that was learned from answers, `index` all bookings that answers have shown."""
+
+    def __init__(self, seed: int, now: datetime = NOW, promises: Promises | None = None) -> None:
+        clock = SimClock(now)
+        clock.freeze()
+        self.now = now
+        self.sim = Simulation(SimulatorOptions(seed=seed), clock)
+        self.account = AccountMap.empty(promises)
+        self.index: dict[str, BookingFacts] = {}
+
+    @property
+    def world(self) -> Any:
+        """The truth."""
+        return self.sim.world
+
+    def call(self, request: Request) -> Answer:
+        """Do it, and learn nothing."""
+        match = ROUTER.match(request.method, request.path, request.version)
+        assert match is not None, f"no endpoint for {request}"
+        endpoint, params = match
+        call = Call(
+            sim=self.sim,
+            method=request.method,
+            target=request.path,
+            version=request.version,
+            params=params,
+            query_string=urlencode(request.query).encode(),
+            headers={b"authorization": b"Bearer made-up"},
+            body=b"" if request.body is None else orjson.dumps(request.body),
+            caller=Caller("anonymous" if request.user is None else "api_key", "test", request.user),
+            arrived=self.now,
+        )
+        try:
+            reply = endpoint.handler(call)()
+        except Refused as refusal:
+            return Answer(refusal.status, {"status": "error"})
+        return Answer(reply.status, orjson.loads(reply.body) if reply.body else None)
+
+    def read(
+        self, path: str, user: int | None = 1, version: str = BOOKINGS, query: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A GET whose answer is learned from and indexed."""
+        request = Request("GET", path, user=user, version=version, query=query or {})
+        answer = self.call(request)
+        self.note(request, answer)
+        return answer
+
+    def note(self, request: Request, answer: Answer) -> None:
+        """Learn from an answer, and index it."""
+        status, body = (0, None) if request.lost else answer
+        self.account = learn(
+            self.account,
+            request.method,
+            normalise(request.path),
+            request.query,
+            request.version,
+            status,
+            body,
+        )
+        if not request.lost and 200 <= status < 300:
+            for facts in bookings_in(request.method, request.path, body):
+                self.index[facts.uid] = facts
+
+    def learn_everything(self) -> None:
+        """Read all there is to know, each user's own things with their own key."""
+        for user in sorted(self.world.state.users):
+            for path, version in (
+                ("/v2/me", BOOKINGS),
+                ("/v2/event-types", TYPES),
+                ("/v2/schedules", SCHEDULES),
+            ):
+                self.read(path, user, version)
+            self.read("/v2/bookings", user)
+        self.read("/v2/teams")
+        for team in sorted(self.world.state.teams):
+            for rest in ("", "/memberships", "/event-types"):
+                self.read(f"/v2/teams/{team}{rest}")
+
+    def write_of(self, request: Request, answer: Answer) -> Write:
+        """What the proxy would hand over."""
+        uid = uid_of(request.path, request.body)
+        return Write(
+            request.method,
+            request.path,
+            request.body,
+            None if request.lost else answer.status,
+            None if request.lost else answer.json,
+            request.version,
+            self.index.get(uid) if uid is not None else None,
+            sent_uid_cookie=False,
+        )
+
+    def do(self, request: Request, without: Iterable[str] = ()) -> Done:
+        """Write, and reckon the reach with the map from before."""
+        before = self.account
+        version = self.world.version
+        answer = self.call(request)
+        write = self.write_of(request, answer)
+        reach = reach_of_write(before, write, self.now, without=frozenset(without))
+        self.note(request, answer)
+        return Done(request, answer, reach, before, version, self.world.version)
+
+
+class Done(NamedTuple):
+    """One write, its reach, and the versions of the world around it."""
+
+    request: Request
+    answer: Answer
+    reach: Reach
+    account: AccountMap
+    before: int
+    after: int
+
+
+def looks(
+    desk: Desk, types: Iterable[int], first: datetime, days: int, zones: Iterable[str | None]
+) -> list[Look]:
+    """One query a day, and longer ones, for every event type and zone; and some by other selectors."""
+    made: list[Look] = []
+    ranges = [(at, 1) for at in range(days)]
+    ranges += [(at, 7) for at in range(0, days, 5)] + [(0, days), (days // 2, days)]
+    for event_type in types:
+        for zone in zones:
+            for at, length in ranges:
+                params = {"eventTypeId": str(event_type), **_range(first, at, length)}
+                made.append(look(params | ({} if zone is None else {"timeZone": zone})))
+    for at in range(0, days, 3):
+        made.append(look({"usernames": "ada,bela", **_range(first, at, 2)}))
+        made.append(look({"eventTypeId": "106", "rrHostSubsetIds": "4", **_range(first, at, 2)}))
+        made.append(look({"eventTypeSlug": "consult", "username": "ada", **_range(first, at, 2)}))
+        made.append(look({"eventTypeSlug": "demo", "teamSlug": "sales", **_range(first, at, 2)}))
+    return made
+
+
+def _range(first: datetime, at: int, length: int) -> dict[str, str]:
+    start = (first + timedelta(days=at)).date()
+    return {"start": str(start), "end": str(start + timedelta(days=length - 1))}
+
+
+def look(params: Mapping[str, str]) -> Look:
+    """One look."""
+    return Look(params, parse_query(dict(params))[0])
+
+
+def escaped(desk: Desk, done: Done, made: Iterable[Look]) -> list[Look]:
+    """The looks whose truth the write changed although the reach leaves their cached answers alone."""
+    world = desk.world
+    if done.before == done.after:
+        return []
+    oracle = Oracle(world)
+    missed = []
+    for one in made:
+        covered = done.reach.covers(
+            resolve(done.account, one.params), entry_days(one.query.start, one.query.end)
+        )
+        if not covered and differs(oracle, one.query, done, desk.now):
+            missed.append(one)
+    return missed
+
+
+def differs(oracle: Oracle, query: SlotsQuery, done: Done, now: datetime) -> bool:
+    """Whether the write changed the truth of a query; one that names nothing has no truth."""
+    return _truth(oracle, query, done.before, now) != _truth(oracle, query, done.after, now)
+
+
+def _truth(oracle: Oracle, query: SlotsQuery, version: int, now: datetime) -> object:
+    try:
+        return oracle.truth(query, version, now).canonical()
+    except Refused:
+        return None
