@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, cast
 
 import uvicorn
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core.clock import Clock, SystemClock
@@ -34,10 +34,6 @@ from proxy.writes import Writes
 _log = logging.getLogger(__name__)
 
 _BEAT_SECONDS: Final = 1.0
-
-# One process keeps no more of them busy; a command takes a fraction of a millisecond.
-_REDIS_CONNECTIONS: Final = 32
-_REDIS_WAIT_SECONDS: Final = 2.0
 
 # A client may have sent a request on an idle connection before it learns that we are going. Idle connections
 # get this long to say something, and are told to close in the answer; a request in the kernel's buffer of a
@@ -112,7 +108,6 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
     )
     telemetry = Telemetry(counters)
     redis = connect(settings.redis_url, client_name="calgate-proxy")
-    _queue_for_connections(redis)
     epoch.guard(redis, keys, timing.hold_off)
     http = upstream.transport(settings)
     try:
@@ -154,17 +149,6 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
     finally:
         await http.aclose()
         await redis.aclose()
-
-
-def _queue_for_connections(redis: Redis) -> None:
-    """Have callers wait for a connection while all are busy, instead of failing at the sixty-fifth."""
-    pool = redis.connection_pool
-    redis.connection_pool = BlockingConnectionPool(
-        connection_class=pool.connection_class,
-        max_connections=_REDIS_CONNECTIONS,
-        timeout=_REDIS_WAIT_SECONDS,
-        **pool.connection_kwargs,
-    )
 
 
 async def _beat(counters: WorkerSlot, telemetry: Telemetry, clock: Clock) -> None:
