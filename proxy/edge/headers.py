@@ -58,7 +58,8 @@ def forwarded(headers: RawHeaders, *, request_id: bytes, shared: bool = False) -
     dropped = _HOP_BY_HOP | _OURS | _connection_tokens(headers)
     if shared:
         dropped |= _CONDITIONAL
-    kept = [(name, value) for name, value in headers if name not in dropped]
+    # White space around a value is not part of it (RFC 9110, 5.5), and our client library refuses to send it.
+    kept = [(name, value.strip(b" \t")) for name, value in headers if name not in dropped]
     if not any(name == b"accept-encoding" for name, _ in kept):
         # Absent would mean that any coding goes, also one the client cannot read.
         kept.append((b"accept-encoding", b"identity"))

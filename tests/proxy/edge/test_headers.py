@@ -45,6 +45,12 @@ def test_everything_else_crosses_in_order_and_repeated() -> None:
     assert returned(answered) == [(b"set-cookie", b"a"), (b"set-cookie", b"b")]
 
 
+def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    kept = forwarded([(b"authorization", b"Bearer "), (b"x-odd", b"\t a  b ")], request_id=b"id")
+    assert dict(kept)[b"authorization"] == b"Bearer"
+    assert dict(kept)[b"x-odd"] == b"a  b"
+
+
 def test_via_is_added_to_those_there() -> None:
     crossed = forwarded([(b"via", b"1.0 other")], request_id=b"r")
     assert [value for name, value in crossed if name == b"via"] == [b"1.0 other", b"1.1 calgate"]
