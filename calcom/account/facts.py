@@ -127,7 +127,7 @@ class AccountMap:
 
     `complete` names what is known in full: `event_types:<user>`, `team_event_types:<team>`,
     `members:<team>`, `hosts:<event type>`. An event type once in the map stays in it, if only by its id,
-    so that an answer stored under an older map is still reached.
+    until its deletion is confirmed: so an answer stored under an older map is still reached.
     """
 
     event_types: Mapping[int, EventTypeFacts] = field(default_factory=dict)

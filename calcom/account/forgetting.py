@@ -53,7 +53,22 @@ def nothing_certain(account: AccountMap) -> AccountMap:
 
 
 def _opaque(account: AccountMap, ids: Iterable[int]) -> dict[int, EventTypeFacts]:
-    return {**account.event_types, **{one: EventTypeFacts(one) for one in ids if one in account.event_types}}
+    """The event types, with nothing left of these but what no write can change: whose they are."""
+    changed = dict(account.event_types)
+    for one in ids:
+        facts = changed.get(one)
+        if facts is not None and facts.is_individual:
+            changed[one] = EventTypeFacts(
+                one,
+                scheduling="individual",
+                owner_id=facts.owner_id,
+                parent_id=facts.parent_id,
+                hosts=facts.hosts,
+                assigns_all_members=False,
+            )
+        elif facts is not None:
+            changed[one] = EventTypeFacts(one, owner_id=facts.owner_id, team_id=facts.team_id)
+    return changed
 
 
 def _changed_type(account: AccountMap, event_type_id: int | None, method: str) -> AccountMap:
@@ -65,8 +80,7 @@ def _changed_type(account: AccountMap, event_type_id: int | None, method: str) -
         event_types=_opaque(account, {event_type_id}),
         complete=account.complete - {f"hosts:{event_type_id}"},
     )
-    if facts.is_individual:
-        # A deleted one is complete knowledge still: the list lacks what nobody can ask for.
+    if facts.scheduling not in (None, "managed"):
         return account.following(changed)
     # A managed parent takes its children with it, makes some and drops others.
     return account.following(_children_uncertain(changed, facts.team_id))

@@ -63,6 +63,8 @@ def learn(
     """
     if method not in ("GET", "HEAD"):
         account = forget(account, method, path, body)
+    if method == "DELETE" and 200 <= status < 300:
+        account = _without_type(account, place(path))
     data = body.get("data") if isinstance(body, dict) else None
     if not 200 <= status < 300 or data is None or method == "DELETE":
         return account
@@ -102,6 +104,15 @@ def learn(
         case _:
             return account
     return news.over(account)
+
+
+def _without_type(account: AccountMap, parts: tuple[str, ...]) -> AccountMap:
+    """Without an event type that is gone for certain: its answers are touched by the delete itself."""
+    gone = number(parts, len(parts) - 1) if parts[-2:-1] == ("event-types",) else None
+    if gone is None:
+        return account
+    kept = {one: facts for one, facts in account.event_types.items() if one != gone}
+    return account.following(replace(account, event_types=kept))
 
 
 def _event_types(

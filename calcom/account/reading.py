@@ -243,7 +243,8 @@ def _overnight(record: Mapping[str, Any]) -> bool:
 
     The API has no 24:00 and writes 23:59 for it; the last quarter of an hour counts as the end.
     """
-    hours = [*records(record["availability"]), *records(record["overrides"])]
+    rows = [*records(record["availability"]), *records(record["overrides"])]
+    hours = [one for one in rows if one.get("startTime") != one.get("endTime")]  # equal ones close a date
     starts = [words(one.get("startTime")) for one in hours]
     ends = [words(one.get("endTime")) for one in hours]
     if any(one is None or len(one) != 5 for one in (*starts, *ends)):

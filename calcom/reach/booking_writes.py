@@ -50,7 +50,7 @@ def _created(scene: Scene, write: Write) -> list[Touch]:
     facts = scene.account.event_types.get(number)
     if facts is None:
         return scene.everything("unknown-type", f"event type {number}")
-    emails = frozenset(emails_in(write.request_json)) | frozenset(emails_in(write.data))
+    emails = frozenset(emails_in(write.request_json)).union(*(one.emails for one in made))
     busy = Busy(number, None, emails=emails, anyone=not write.request)
     series = facts.recurs is not False and not isinstance(write.data, list)
     if not series and made:

@@ -11,6 +11,7 @@ from calcom.account.places import place
 from calcom.account.reading import records, whole, words
 from calcom.paths import normalise
 
+_ORGANIZER: Final = frozenset({"hosts", "user", "organizer"})
 _NO_UIDS: Final = frozenset({"recurring", "instant", "by-seat"})
 
 
@@ -78,7 +79,7 @@ def facts_of(record: Mapping[str, Any]) -> BookingFacts | None:
         instant(record.get("start", record.get("startTime"))),
         instant(record.get("end", record.get("endTime"))),
         frozenset(number for one in hosts if (number := whole(one.get("id"))) is not None),
-        frozenset(emails_in(record)),
+        frozenset(people_in(record)),
         all_shown,
         all_shown,
         words(record.get("recurringBookingUid")) or words(record.get("recurringEventId")),
@@ -120,6 +121,11 @@ def instant(value: object) -> datetime | None:
         return (parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def people_in(record: Mapping[str, Any]) -> Iterator[str]:
+    """The addresses at a booking besides its organizer's, who is known by id."""
+    yield from emails_in({name: value for name, value in record.items() if name not in _ORGANIZER})
 
 
 def emails_in(value: object) -> Iterator[str]:

@@ -101,21 +101,23 @@ def _padded(
     scene: Scene, busy: Busy, booked: EventTypeFacts, facts: EventTypeFacts, rule: str
 ) -> Iterator[Touch]:
     if busy.stretch is None:
-        yield from spread(scene, facts, None, rule)
+        yield from spread(scene, facts, None, busy.rule or rule)
         return
     takes_turns = facts.scheduling == "roundRobin" and busy.counts and busy.moves_hosts
     if facts.id == booked.id and takes_turns and facts.id not in scene.account.promises.plain_round_robins:
         yield from scene.touch(facts.id, None, "turns")
-    stretch: Stretch | None = busy.stretch
+    plain = list(spread(scene, facts, busy.stretch, busy.rule or rule))
+    yield from plain
     pads = (booked.before_buffer, booked.after_buffer, facts.before_buffer, facts.after_buffer)
     if any(one is None for one in pads):
         yield from scene.touch(facts.id, None, "unknown-settings")
     elif any(pads) and scene.on("buffers"):
         its_before, its_after, before, after = (one or 0 for one in pads)
-        stretch = busy.stretch.grown(
+        wider = busy.stretch.grown(
             timedelta(minutes=its_before + after), timedelta(minutes=its_after + before)
         )
-    yield from spread(scene, facts, stretch, busy.rule or rule)
+        same = {one.span for one in plain}
+        yield from (one for one in spread(scene, facts, wider, "buffers") if one.span not in same)
 
 
 def _limited(scene: Scene, busy: Busy, booked: EventTypeFacts) -> Iterator[Touch]:

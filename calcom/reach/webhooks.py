@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from calcom.account.facts import AccountMap
 from calcom.account.reading import records, whole, words
-from calcom.reach.bookings import emails_in, instant
+from calcom.reach.bookings import instant, people_in
 from calcom.reach.busy import Busy, touches_of
 from calcom.reach.results import Reach, Touch
 from calcom.reach.settings_writes import absence, away
@@ -85,7 +85,7 @@ def _booking(scene: Scene, trigger: str, payload: Mapping[str, Any]) -> list[Tou
         number,
         _stretch(payload.get("startTime"), payload.get("endTime")),
         hosts=frozenset(one for person in people if (one := whole(person.get("id"))) is not None),
-        emails=frozenset(emails_in(payload)),
+        emails=frozenset(people_in(payload)),
         anyone=seated or not guests_shown or not hosts_shown,
     )
     touches = touches_of(scene, busy)

@@ -29,6 +29,7 @@ ROUTER: Final = Router(routes.ENDPOINTS)
 BOOKINGS: Final = "2024-08-13"
 TYPES: Final = "2024-06-14"
 SCHEDULES: Final = "2024-06-11"
+SLOTS: Final = "2024-09-04"
 OLD: Final = "2024-04-15"
 
 

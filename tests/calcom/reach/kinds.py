@@ -10,11 +10,10 @@ from typing import Any, Final
 from calcom.simulator.envelope import iso
 from calcom.simulator.model import Booking
 from calcom.simulator.query import SlotsQuery
-from tests.calcom.reach.desk import BOOKINGS, OLD, SCHEDULES, TYPES, Desk, Request
+from tests.calcom.reach.desk import BOOKINGS, OLD, SCHEDULES, SLOTS, TYPES, Desk, Request
 
 STRANGERS: Final = ("lee@example.org", "kim@example.org", "pat@example.org")
 NEW: Final = "2026-02-25"
-SLOTS: Final = "2024-09-04"
 Kind = Callable[[Desk, Random], Request | None]
 
 
