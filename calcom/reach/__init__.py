@@ -1,7 +1,7 @@
 """Which slots a change may touch: (event type, UTC days), by the mechanisms of contract section 8."""
 
 from calcom.reach.bookings import BookingFacts, bookings_in, expires_at, uid_of
-from calcom.reach.results import Reach, Touch
+from calcom.reach.results import UNMAPPED, Reach, Touch
 from calcom.reach.rules import RULES, Rule
 from calcom.reach.spans import EVERYWHERE, Span, entry_days
 from calcom.reach.webhooks import reach_of_webhook
@@ -11,6 +11,7 @@ from calcom.reach.writing import Write
 __all__ = [
     "EVERYWHERE",
     "RULES",
+    "UNMAPPED",
     "BookingFacts",
     "Reach",
     "Rule",

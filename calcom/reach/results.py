@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from calcom.reach.spans import DAY, Span
+
+UNMAPPED: Final = 0
+"""Stands for all event types that the account map does not know. No event type has this id, and every reach
+that is not empty touches it on all days: an answer for which `resolve` gave None depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,8 @@ class Touch:
 
     def __str__(self) -> str:
         what = "every event type" if self.event_type is None else f"event type {self.event_type}"
+        if self.event_type == UNMAPPED:
+            what = "event types not in the map"
         return f"{what}, {'all days' if self.span is None else self.span}: {self.why} ({self.rule})"
 
 
@@ -28,7 +35,7 @@ class Reach:
     """All that a change may have touched; without touches, provably nothing.
 
     An answer whose event types are not known to the map (`resolve` gave None) is touched by every reach
-    that has any touch, whatever the days.
+    that is not empty, whatever the days: each has a touch on `UNMAPPED`, or on everything.
     """
 
     touches: tuple[Touch, ...] = ()

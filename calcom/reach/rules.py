@@ -49,6 +49,7 @@ _TABLE: Final = (
     Rule("calendar", "8.18", "a calendar of a host was connected, chosen, changed or given up"),
     Rule("membership", "8.19", "the members of its team were changed"),
     Rule("team", "8.19", "its team was changed"),
+    Rule("unmapped-types", "8", "event types that the account map does not know may share a host"),
     Rule("unknown-type", "8", "the event type is not in the account map"),
     Rule("unknown-hosts", "8", "hosts are not in the account map"),
     Rule("unknown-settings", "8", "settings that decide how far it reaches are not in the account map"),

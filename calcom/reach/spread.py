@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from calcom.account.facts import AccountMap, EventTypeFacts
-from calcom.reach.results import Touch
+from calcom.reach.results import UNMAPPED, Reach, Touch
 from calcom.reach.rules import RULES
 from calcom.reach.spans import DAY, Stretch
 
@@ -44,6 +44,11 @@ class Scene:
     def everything(self, rule: str, detail: str = "") -> list[Touch]:
         """The whole account on all days."""
         return list(self.touch(None, None, rule, detail))
+
+    def reach(self, touches: list[Touch]) -> Reach:
+        """The reach of a change that may matter: unmapped event types are always in it, even if none of the
+        mapped ones is."""
+        return Reach((*touches, *self.touch(UNMAPPED, None, "unmapped-types")))
 
 
 def spread(

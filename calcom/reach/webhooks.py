@@ -27,6 +27,8 @@ _BOOKINGS: Final = frozenset(
         "INSTANT_MEETING",
     }
 )
+# A move that needs confirming is told as a request, perhaps without its old time (I#21169).
+_MOVES: Final = frozenset({"BOOKING_RESCHEDULED", "BOOKING_REQUESTED"})
 _HARMLESS: Final = frozenset(
     {
         "BOOKING_NO_SHOW_UPDATED",
@@ -60,13 +62,13 @@ def reach_of_webhook(
     if trigger in _HARMLESS:
         return Reach()
     if trigger in _BOOKINGS:
-        return Reach(tuple(_booking(scene, trigger, payload)))
+        return scene.reach(_booking(scene, payload, may_be_moved=trigger in _MOVES))
     if trigger == "OOO_CREATED":
-        return Reach(tuple(_absence(scene, payload)))
-    return Reach(tuple(scene.everything("unknown-write", f"webhook {trigger}")))
+        return scene.reach(_absence(scene, payload))
+    return scene.reach(scene.everything("unknown-write", f"webhook {trigger}"))
 
 
-def _booking(scene: Scene, trigger: str, payload: Mapping[str, Any]) -> list[Touch]:
+def _booking(scene: Scene, payload: Mapping[str, Any], *, may_be_moved: bool) -> list[Touch]:
     number = whole(payload.get("eventTypeId"))
     facts = None if number is None else scene.account.event_types.get(number)
     if number is None or facts is None:
@@ -90,8 +92,7 @@ def _booking(scene: Scene, trigger: str, payload: Mapping[str, Any]) -> list[Tou
     )
     touches = touches_of(scene, busy)
     moved = words(payload.get("rescheduleUid")) is not None or "rescheduleStartTime" in payload
-    if moved or trigger in ("BOOKING_RESCHEDULED", "BOOKING_REQUESTED"):
-        # A move that needs confirming is told as a request, perhaps without its old time (I#21169).
+    if moved or may_be_moved:
         old = _stretch(payload.get("rescheduleStartTime"), payload.get("rescheduleEndTime"))
         before = Busy(
             number,

@@ -32,7 +32,8 @@ def reach_of_write(
     """
     if write.status in REFUSED or not classify(write.method, write.path).touches_slots:
         return Reach()
-    return Reach(tuple(_dispatch(Scene(account, now, without), write)))
+    scene = Scene(account, now, without)
+    return scene.reach(_dispatch(scene, write))
 
 
 def _dispatch(scene: Scene, write: Write) -> list[Touch]:

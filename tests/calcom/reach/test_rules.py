@@ -256,9 +256,17 @@ def may_book_less(desk: Desk) -> Request:
 
 
 @scene("unknown-type")
-def books_before_anything_is_known(desk: Desk) -> Request:
+def books_what_the_map_lacks(desk: Desk) -> Request:
     desk.account = AccountMap.empty()
+    desk.read("/v2/event-types/102", 1, TYPES)
     return booking(free(desk, 101), 101)
+
+
+@scene("unmapped-types")
+def goes_away_from_types_nobody_has_seen(desk: Desk) -> Request:
+    desk.account = AccountMap.empty()
+    desk.read("/v2/event-types", 1, TYPES)
+    return replace(goes_away(desk), user=7)
 
 
 @scene("unknown-hosts")
