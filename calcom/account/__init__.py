@@ -15,6 +15,7 @@ from calcom.account.facts import (
 from calcom.account.forgetting import forget
 from calcom.account.learning import learn
 from calcom.account.resolving import resolve
+from calcom.account.saved import restored, saved
 
 __all__ = [
     "NO_PARENT",
@@ -30,4 +31,6 @@ __all__ = [
     "forget",
     "learn",
     "resolve",
+    "restored",
+    "saved",
 ]

@@ -78,11 +78,9 @@ def learn(
             | ("teams", _, "event-types", _)
         ):
             _event_types(account, news, parts, method, query, data)
-        case ("me",) | ("organizations", _, "users") | ("organizations", _, "users", _) | ("users", _):
+        case ("me",) | ("users",) | ("users", _):
             _users(account, news, (reading.user(one) for one in reading.records(data)))
-        case ("users",):
-            _users(account, news, (reading.user(one) for one in reading.records(data)))
-        case ("teams",) | ("teams", _) if parts[1:] != ("me",) or method == "GET":
+        case ("teams",) | ("teams", _):
             for record in reading.records(data):
                 found = reading.team(record, account.teams.get(record.get("id", 0)))
                 if found is not None:

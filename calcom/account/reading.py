@@ -59,7 +59,11 @@ def event_type(
     if number is None or "lengthInMinutes" not in record:
         return None
     team_id = whole(record.get("teamId"))
-    scheduling = "individual" if team_id is None else _SCHEDULING.get(record.get("schedulingType"))
+    owner_id = whole(record.get("ownerId")) or None
+    scheduling = _SCHEDULING.get(record.get("schedulingType"))
+    if team_id is None:
+        # A team's type can be shown in the shape of a user's; it has no owner then.
+        scheduling = None if owner_id is None else "individual"
     hosts = _hosts(record) if team_id is not None else _owners(record)
     if hosts is not None and team_id is not None and hosts_cut_at is not None and len(hosts) >= hosts_cut_at:
         known = former.hosts if former is not None else None
@@ -70,7 +74,7 @@ def event_type(
         id=number,
         slug=words(record.get("slug")),
         scheduling=scheduling,
-        owner_id=whole(record.get("ownerId")),
+        owner_id=owner_id,
         team_id=team_id,
         parent_id=_parent(record, team_id),
         hosts=hosts,
