@@ -43,8 +43,8 @@ def test_rolling_windows_limits_seats_and_series_are_seen(desk: Desk) -> None:
     assert types[111].window == Window("calendarDays", "5", True)
     assert types[113].window is not None
     assert not types[113].window.rolling
-    assert types[103].limit_periods == {"day", "week"}
-    assert types[104].limit_periods == {"week", "month"}
+    assert types[103].limit_periods == frozenset({"day", "week"})
+    assert types[104].limit_periods == frozenset({"week", "month"})
     assert (types[108].seats, types[109].recurs, types[114].blocks_pending) == (5, True, True)
     assert types[110].lengths == frozenset({15, 30, 60})
 

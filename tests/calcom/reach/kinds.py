@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from calcom.simulator.envelope import iso
 from calcom.simulator.model import Booking
+from calcom.simulator.presenters import DAYS
 from calcom.simulator.query import SlotsQuery
 from tests.calcom.reach.desk import BOOKINGS, OLD, SCHEDULES, SLOTS, TYPES, Desk, Request
 
@@ -230,7 +231,12 @@ def hold(desk: Desk, chance: Random) -> Request | None:
 def schedule(desk: Desk, chance: Random) -> Request | None:
     """Hours made, changed, made the default, deleted."""
     found = chance.choice(sorted(desk.world.state.schedules.values(), key=lambda one: one.id))
-    hours = [{"days": ["Monday", "Wednesday"], "startTime": "07:00", "endTime": "11:00"}]
+    hours = chance.choice(
+        (
+            [{"days": ["Monday", "Wednesday"], "startTime": "07:00", "endTime": "11:00"}],
+            [{"days": list(DAYS), "startTime": "00:00", "endTime": "23:59"}],
+        )
+    )
     match chance.randrange(4):
         case 0:
             body = {
@@ -284,6 +290,11 @@ CHANGES: Final[tuple[Mapping[str, Any], ...]] = (
     {"confirmationPolicy": {"type": "always", "blockUnconfirmedBookingsInBooker": True}},
     {"confirmationPolicy": {"disabled": True}},
     {"title": "Another"},
+    {"seats": {"seatsPerTimeSlot": 2, "showAttendeeInfo": False, "showAvailabilityCount": True}},
+    {"showOptimizedSlots": True, "offsetStart": 10},
+    {"lengthInMinutes": 45, "lengthInMinutesOptions": [15, 45, 240]},
+    {"recurrence": {"interval": 1, "occurrences": 4, "frequency": "weekly"}},
+    {"beforeEventBuffer": 1500, "minimumBookingNotice": 0},
 )
 
 
