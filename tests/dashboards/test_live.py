@@ -75,7 +75,9 @@ class Server:
         """Return when the monitor has been scraped well so often."""
         while True:
             try:
-                if await self.query(f'sum_over_time(up{{job="calgate"}}[5m]) >= {times}'):
+                # Until it has read its own storage it answers, but not questions.
+                ready = (await self._client.get("/-/ready")).status_code == 200
+                if ready and await self.query(f'sum_over_time(up{{job="calgate"}}[5m]) >= {times}'):
                     return
             except httpx2.TransportError:
                 pass  # it does not listen yet
