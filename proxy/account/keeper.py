@@ -35,11 +35,14 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What was known when a write left. `before` is the map as it was, for a write that may change it."""
+    """What was known when a write left. For a write that may change the map, `before` is the map as it was,
+    and `alone` tells that no other such write was under way.
+    """
 
     version: int = -1
     forgotten: int = -1
     before: Aged | None = None
+    alone: bool = False
 
 
 class Keeper:
@@ -165,19 +168,19 @@ class Keeper:
             except Conflict:
                 continue
             self._adopt(Held(version, version, held.changing + 1, after))
-            return Mark(version, version, held.aged)
+            return Mark(version, version, held.aged, alone=held.changing == 0)
         version = await self._shelf.forget(None, None, write, self._change_seconds)
         return Mark(version, version)
 
-    async def end_change(self, write: str, answer: Answer, now: float) -> None:
+    async def end_change(self, write: str, mark: Mark, answer: Answer, now: float) -> None:
         """After the write, with its answer, and after its reach was computed. Raises RedisError; until it is
         told, and for a write of unknown outcome it never is, nothing is learned for `change_seconds`.
         """
         for _ in range(_TRIES):
             held = await self.look(now)
             after = without(held.aged, answer.method, answer.path)
-            # Another change under way could make what this answer tells untrue.
-            if held.changing <= 1:
+            # Another change at any time meanwhile may have come later than what this answer tells.
+            if mark.alone and held.forgotten == mark.version and held.changing <= 1:
                 after = self._taught(after, answer, now)
             try:
                 version = await self._shelf.forget(held, after, write, 0)

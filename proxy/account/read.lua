@@ -1,6 +1,6 @@
 -- Look at the shared account map.
 -- KEYS: map, changes under way, epoch
--- ARGV: version that is known already
+-- ARGV: version that is known already, ttl ms
 -- Returns {version, version of the last forgetting, changes under way, facts, ids}; the last two are missing
 -- when that version is known.
 local time = redis.call('TIME')
@@ -12,6 +12,7 @@ if not held[1] or held[3] ~= epoch then
   held[2] = held[1]
   redis.call('HSET', KEYS[1], 'version', held[1], 'forgotten', held[1], 'epoch', epoch)
   redis.call('HDEL', KEYS[1], 'facts')
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 local changing = redis.call('ZCOUNT', KEYS[2], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')
 if held[1] == ARGV[1] then

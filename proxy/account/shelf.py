@@ -55,7 +55,7 @@ class Shelf:
 
     async def read(self, known: Held | None, now: float) -> Held:
         """The map as it is; the facts are transferred only if they are not those of `known`."""
-        reply = await self._read(self._names, [known.version if known else ""])
+        reply = await self._read(self._names, [known.version if known else "", _TTL_MS])
         version, forgotten, changing = int(reply[0]), int(reply[1]), int(reply[2])
         if known is not None and version == known.version:
             return Held(version, forgotten, changing, known.aged)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calcom.account import AccountMap, EventTypeFacts, Promises
+from calcom.account import AccountMap, EventTypeFacts, Promises, forget
 from proxy.account.aged import (
     REMEMBERED_SECONDS,
     Aged,
@@ -169,6 +169,36 @@ def test_these_answers_do_not(path: str) -> None:
 )
 def test_writes_that_may_change_the_map_are_told_from_others(method: str, path: str, changes: bool) -> None:
     assert changes_map(method, path) is changes
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v2/event-types", "/v2/event-types/5", "/v2/teams/3/event-types", "/v2/teams/3/event-types/9"),
+        *("/v2/teams", "/v2/teams/3", "/v2/teams/3/memberships", "/v2/teams/3/memberships/8"),
+        *("/v2/me", "/v2/me/ooo", "/v2/me/ooo/4", "/v2/users/1/ooo"),
+        *("/v2/schedules", "/v2/schedules/7", "/v2/organizations/1/users/2/schedules/7"),
+        *("/v2/organizations/1/users", "/v2/organizations/1/users/2", "/v2/organizations/1/memberships/4"),
+        *("/v2/organizations/1/teams/3", "/v2/organizations/1/delegation-credentials/4"),
+        *("/v2/oauth-clients/a/users", "/v2/oauth-clients/a/users/2"),
+        *(
+            "/v2/bookings",
+            "/v2/bookings/u/cancel",
+            "/v2/slots/reservations",
+            "/v2/calendars/google/disconnect",
+        ),
+        *(
+            "/v2/selected-calendars",
+            "/v2/destination-calendars",
+            "/v2/webhooks",
+            "/v2/event-types/5/webhooks",
+        ),
+    ],
+)
+def test_no_write_makes_facts_unknown_that_is_not_taken_for_a_change(method: str, path: str) -> None:
+    account = learned().account
+    assert forget(account, method, path) is account or changes_map(method, path)
 
 
 def test_nothing_is_what_an_empty_map_knows() -> None:

@@ -139,9 +139,9 @@ async def test_a_booking_that_a_change_overtakes_reaches_everything(process: Pro
     one, other = await learned(process)
     mark = one.mark()
     assert knows(await one.confirmed(NOW, mark))
-    await other.begin_change("w", "PATCH", PATCH, NOW)
+    change = await other.begin_change("w", "PATCH", PATCH, NOW)
     if ended:
-        await other.end_change("w", changed(), NOW)
+        await other.end_change("w", change, changed(), NOW)
     assert (await one.confirmed(NOW, mark)).same_facts(AccountMap.empty())
 
 
@@ -166,8 +166,8 @@ async def test_what_is_learned_during_a_booking_does_not_widen_it(process: Proce
 async def test_an_answer_asked_for_before_a_change_is_not_believed_after_it(process: Process) -> None:
     one, other = await learned(process)
     fence = other.fence()
-    await one.begin_change("w", "PATCH", PATCH, NOW)
-    await one.end_change("w", changed(), NOW)
+    mark = await one.begin_change("w", "PATCH", PATCH, NOW)
+    await one.end_change("w", mark, changed(), NOW)
     late = [event_type(5, afterEventBuffer=10)]
     assert not await other.learn([answer("/v2/event-types", NOW, late)], fence, NOW)
     assert (await other.confirmed(NOW)).event_types[5].lengths == frozenset({45})
@@ -188,8 +188,8 @@ async def test_nothing_is_learned_while_a_change_is_under_way(process: Process) 
 
 async def test_the_answer_of_a_change_is_learned_at_once(process: Process) -> None:
     one, other = await learned(process)
-    await one.begin_change("w", "PATCH", PATCH, NOW)
-    await one.end_change("w", changed(), NOW)
+    mark = await one.begin_change("w", "PATCH", PATCH, NOW)
+    await one.end_change("w", mark, changed(), NOW)
     assert (await other.confirmed(NOW)).event_types[5].lengths == frozenset({45})
     assert one.fence() is not None
     assert other.fence() is not None
@@ -197,13 +197,27 @@ async def test_the_answer_of_a_change_is_learned_at_once(process: Process) -> No
 
 async def test_the_answer_of_a_change_beside_another_is_not_believed(process: Process) -> None:
     one, other = await learned(process)
-    await one.begin_change("w1", "PATCH", PATCH, NOW)
-    await other.begin_change("w2", "PATCH", PATCH, NOW)
-    await one.end_change("w1", changed(), NOW)
+    first = await one.begin_change("w1", "PATCH", PATCH, NOW)
+    second = await other.begin_change("w2", "PATCH", PATCH, NOW)
+    await one.end_change("w1", first, changed(), NOW)
     assert (await one.confirmed(NOW)).event_types[5].lengths is None
     assert one.fence() is None
-    await other.end_change("w2", changed(data=event_type(5, lengthInMinutes=60)), NOW)
-    assert (await one.confirmed(NOW)).event_types[5].lengths == frozenset({60})
+    # Nor that of the last to end: it may have been the first to be done.
+    await other.end_change("w2", second, changed(), NOW)
+    assert (await one.confirmed(NOW)).event_types[5].lengths is None
+    assert one.fence() is not None
+
+
+async def test_the_answer_of_a_change_that_began_beside_a_dead_one_is_not_believed(
+    process: Process, redis: Any, keys: Keys
+) -> None:
+    dying, other = await learned(process)
+    await dying.begin_change("w1", "PATCH", PATCH, NOW)
+    mark = await other.begin_change("w2", "PATCH", PATCH, NOW)
+    # As when its time has run out.
+    await redis.zrem(f"{{cg:{keys.account}}}:map:changes", "w1")
+    await other.end_change("w2", mark, changed(), NOW)
+    assert (await other.confirmed(NOW)).event_types[5].lengths is None
 
 
 async def test_a_change_that_was_refused_opens_the_map_again(process: Process) -> None:
@@ -258,7 +272,7 @@ async def test_a_change_among_many_conflicts_takes_all_facts(
     mark = await one.begin_change("w", "PATCH", PATCH, NOW)
     assert (await other.confirmed(NOW)).same_facts(AccountMap.empty())
     assert not knows(await one.confirmed(NOW, mark))
-    await one.end_change("w", changed(), NOW)
+    await one.end_change("w", mark, changed(), NOW)
     held = await other.look(NOW)
     assert held.changing == 0
     assert held.aged.account.event_types.keys() == {5, 6, 9}
@@ -335,9 +349,12 @@ async def test_a_map_too_large_to_share_is_shared_by_its_ids(
 
 
 async def test_the_keys_of_the_map_do_not_stay_for_ever(process: Process, redis: Any) -> None:
-    one, _ = await learned(process)
+    one = process()
+    await one.look(NOW)
     await one.begin_change("w", "PATCH", PATCH, NOW)
-    for key in await redis.keys("*:map*"):
+    keys = await redis.keys("*:map*")
+    assert len(keys) == 2
+    for key in keys:
         assert await redis.ttl(key) > 0, key
 
 
@@ -362,3 +379,26 @@ async def test_what_the_operator_vouches_for_is_in_every_map(process: Process) -
     await learn(one, everything(NOW))
     assert (await one.confirmed(NOW)).promises == promises
     assert one.current(NOW + 600).promises == promises
+
+
+async def test_changes_that_begin_at_once_both_take_their_facts_away(process: Process) -> None:
+    one, other = await learned(process)
+    await asyncio.gather(
+        one.begin_change("w1", "PATCH", PATCH, NOW),
+        other.begin_change("w2", "PATCH", "/v2/event-types/6", NOW),
+    )
+    account = await one.confirmed(NOW)
+    assert account.event_types[5].lengths is None
+    assert account.event_types[6].lengths is None
+    assert account.event_types[9].lengths == frozenset({30})
+
+
+async def test_the_map_before_a_change_is_nothing_to_go_by_once_something_was_learned_since(
+    process: Process, redis: Any, keys: Keys
+) -> None:
+    one, other = await learned(process)
+    mark = await one.begin_change("w", "PATCH", PATCH, NOW)
+    # The change took longer than changes may, and somebody met an event type that the old map does not have.
+    await redis.zrem(f"{{cg:{keys.account}}}:map:changes", "w")
+    await learn(other, [answer("/v2/event-types", NOW, [event_type(8)])])
+    assert (await one.confirmed(NOW, mark)).same_facts(AccountMap.empty())
