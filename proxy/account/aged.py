@@ -105,13 +105,16 @@ def laid_over(
     keeps the age of that: or it would never grow old, however long ago its other half was told.
     """
     young = base.young(now, max_age)
-    merged, alone = young.account, AccountMap.empty()
+    merged, nothing = young.account, AccountMap.empty()
+    alone = nothing
     heard: dict[str, float] = {}
     asked = dict(young.asked)
     for one in answers:
-        for name in _names(_learned(AccountMap.empty(), one)):
+        said = _learned(nothing, one)
+        for name in _names(said):
             heard[name] = min(one.began, heard.get(name, one.began))
-        merged, alone = _learned(merged, one), _learned(alone, one)
+        merged = _learned(merged, one)
+        alone = said if alone is nothing else _learned(alone, one)
         if asked_for:
             asked[one.path] = one.began
     told = dict(young.told)

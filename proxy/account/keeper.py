@@ -9,7 +9,8 @@ leave facts behind that are no longer true.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +19,7 @@ from redis.exceptions import RedisError
 
 from calcom.account import AccountMap, Promises
 from proxy.account import gaps
-from proxy.account.aged import Aged, Answer, is_same, laid_over, without
+from proxy.account.aged import Aged, Answer, is_same, laid_over, teaches, without
 from proxy.account.shelf import Conflict, Fenced, Held, Shelf
 from proxy.cache.keys import Keys
 
@@ -31,6 +32,10 @@ CHANGE_SECONDS: Final = 180.0
 for which a write of unknown outcome is in doubt, each with room."""
 
 _TRIES: Final = 5
+
+# Reading a list of a thousand event types takes some 20 ms, which a client that asks every second must not cost.
+_HEARD_SECONDS: Final = 30.0
+_HEARD_PATHS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Keeper:
         self._held: Held | None = None
         self._looks = 0
         self._adopted = 0
+        self._heard: OrderedDict[tuple[str, frozenset[tuple[str, str]]], tuple[float, int]] = OrderedDict()
         self._view: tuple[Held, float, float, AccountMap] | None = None
 
     def __repr__(self) -> str:
@@ -121,6 +127,13 @@ class Keeper:
         """To be taken before a call leaves whose answer `learn` shall be given; None: do not bother."""
         return None if self._held is None or self._held.changing else self._held.version
 
+    def wants(self, method: str, path: str, query: Mapping[str, str], now: float) -> bool:
+        """Whether it is worth while to keep the body of an answer that passes, to give it to `learn`."""
+        if self._held is None or self._held.changing or not teaches(method, path):
+            return False
+        heard, forgotten = self._heard.get((path, frozenset(query.items())), (float("-inf"), -1))
+        return forgotten != self._held.forgotten or now - heard >= _HEARD_SECONDS
+
     async def learn(
         self, answers: Sequence[Answer], fence: int | None, now: float, *, asked_for: bool = False
     ) -> bool:
@@ -135,9 +148,12 @@ class Keeper:
             for _ in range(_TRIES):
                 after = laid_over(held.aged, answers, now, self._max_age, asked_for=asked_for)
                 if is_same(held.aged, after, self._max_age / 4) and held.forgotten <= fence:
+                    self._listened(answers, held, now)
                     return True
                 try:
-                    self._adopt(await self._shelf.publish(held, after, fence))
+                    held = await self._shelf.publish(held, after, fence)
+                    self._adopt(held)
+                    self._listened(answers, held, now)
                 except Conflict:
                     held = await self.look(now)
                 else:
@@ -204,6 +220,12 @@ class Keeper:
         except Exception as error:  # noqa: BLE001  # as in `learn`
             _log.error("account.unreadable_answer", extra={"problem": type(error).__name__})
             return aged
+
+    def _listened(self, answers: Sequence[Answer], held: Held, now: float) -> None:
+        for one in answers:
+            self._heard[one.path, frozenset(one.query.items())] = (now, held.forgotten)
+        while len(self._heard) > _HEARD_PATHS:
+            self._heard.popitem(last=False)
 
     def _adopt(self, held: Held) -> None:
         """Hold what was just written, unless a look that began meanwhile found something else."""

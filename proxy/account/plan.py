@@ -49,6 +49,11 @@ def types_of(team: int) -> str:
     return f"/v2/teams/{team}/event-types"
 
 
+def stands_alone(path: str) -> bool:
+    """Whether what a path tells leans on no other path, and so need not be laid over the map again with it."""
+    return path.endswith(("/event-types", "/schedules"))
+
+
 def version_of(path: str) -> str:
     """The API version to ask for a path with (contract 3)."""
     return SCHEDULES_VERSION if path == SCHEDULES else TYPES_VERSION

@@ -150,6 +150,7 @@ class Refresher:
         if not await self._keeper.learn(answers, fence, self._clock.now(), asked_for=True):
             # Most often something was changed meanwhile, which is soon over.
             raise _BackOff("not learned", first=5.0)
+        answers[:] = [one for one in answers if not plan.stands_alone(one.path)]
         return True
 
     async def _one(self, path: str) -> Answer | None:

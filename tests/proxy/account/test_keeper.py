@@ -402,3 +402,29 @@ async def test_the_map_before_a_change_is_nothing_to_go_by_once_something_was_le
     await redis.zrem(f"{{cg:{keys.account}}}:map:changes", "w")
     await learn(other, [answer("/v2/event-types", NOW, [event_type(8)])])
     assert (await one.confirmed(NOW, mark)).same_facts(AccountMap.empty())
+
+
+async def test_an_answer_is_wanted_that_teaches_and_was_not_heard_just_now(process: Process) -> None:
+    one = process()
+    asked = ("GET", "/v2/event-types", {"sortCreatedAt": "asc"}, NOW)
+    assert not one.wants(*asked)
+    await one.look(NOW)
+    assert one.wants(*asked)
+    heard = answer("/v2/event-types", NOW, query={"sortCreatedAt": "asc"})
+    for _ in range(2):
+        assert await one.learn([heard], one.fence(), NOW)
+        assert not one.wants(*asked)
+    assert one.wants("GET", "/v2/event-types", {}, NOW)
+    assert one.wants("GET", "/v2/event-types", {"sortCreatedAt": "asc"}, NOW + 30)
+    assert not one.wants("GET", "/v2/bookings", {}, NOW)
+
+
+async def test_after_a_change_every_answer_is_wanted_again_but_none_during_it(process: Process) -> None:
+    one, _ = await learned(process)
+    asked = ("GET", "/v2/event-types", dict[str, str](), NOW)
+    assert not one.wants(*asked)
+    await one.begin_change("w", "PATCH", PATCH, NOW)
+    assert not one.wants(*asked)
+    await one.unchanged("w")
+    await one.look(NOW)
+    assert one.wants(*asked)

@@ -53,6 +53,11 @@ def test_what_was_answered_with_an_error_counts_as_asked_for() -> None:
     assert not plan.anything_due(aged, NOW, AGE)
 
 
+def test_only_what_is_told_of_people_is_told_in_parts() -> None:
+    together = {path for path in ACCOUNT if not plan.stands_alone(path)}
+    assert together == {plan.ME, plan.TEAMS, plan.members_of(3)}
+
+
 def test_schedules_are_asked_for_in_their_own_version() -> None:
     versions = {path: plan.version_of(path) for path in ACCOUNT}
     assert versions.pop(plan.SCHEDULES) == plan.SCHEDULES_VERSION
