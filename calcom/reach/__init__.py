@@ -1,6 +1,6 @@
 """Which slots a change may touch: (event type, UTC days), by the mechanisms of contract section 8."""
 
-from calcom.reach.bookings import BookingFacts, bookings_in, expires_at, uid_of
+from calcom.reach.bookings import BookingFacts, bookings_in, expires_at, still_known, uid_of
 from calcom.reach.results import UNMAPPED, Reach, Touch
 from calcom.reach.rules import RULES, Rule
 from calcom.reach.spans import EVERYWHERE, Span, entry_days
@@ -23,5 +23,6 @@ __all__ = [
     "expires_at",
     "reach_of_webhook",
     "reach_of_write",
+    "still_known",
     "uid_of",
 ]

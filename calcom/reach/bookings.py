@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -101,6 +101,15 @@ def uid_of(path: str, request_json: object = None) -> str | None:
             return raw[2]
         return moved if isinstance(moved, str) else None
     return raw[3] if lowered[:3] == ["v2", "slots", "reservations"] and len(raw) > 3 else None
+
+
+def still_known(facts: BookingFacts, method: str, path: str) -> BookingFacts:
+    """What is still known of an indexed booking after a write to it, whatever its outcome; the same object
+    when nothing is lost. The answer to a reassignment names one host, so it is never known who all are."""
+    parts = place(normalise(path))
+    if method == "POST" and parts[:1] == ("bookings",) and parts[2:3] == ("reassign",):
+        return replace(facts, hosts_complete=False)
+    return facts
 
 
 def expires_at(response_json: object) -> datetime | None:

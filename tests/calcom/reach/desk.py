@@ -12,7 +12,16 @@ import orjson
 
 from calcom.account import AccountMap, Promises, learn, resolve
 from calcom.paths import normalise
-from calcom.reach import BookingFacts, Reach, Write, bookings_in, entry_days, reach_of_write, uid_of
+from calcom.reach import (
+    BookingFacts,
+    Reach,
+    Write,
+    bookings_in,
+    entry_days,
+    reach_of_write,
+    still_known,
+    uid_of,
+)
 from calcom.simulator import routes
 from calcom.simulator.auth import Caller
 from calcom.simulator.clock import SimClock
@@ -128,6 +137,9 @@ class Desk:
             status,
             body,
         )
+        uid = uid_of(request.path, request.body)
+        if uid is not None and uid in self.index:
+            self.index[uid] = still_known(self.index[uid], request.method, request.path)
         if not request.lost and 200 <= status < 300:
             for facts in bookings_in(request.method, request.path, body):
                 self.index[facts.uid] = facts

@@ -18,7 +18,7 @@ from tests.calcom.reach.test_soundness import all_looks, told
 TELLING = ("book", "book_often", "reschedule", "cancel", "decide", "ask_again", "absence")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(1, 5),
     st.randoms(use_true_random=False),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from calcom.account import AccountMap, Promises
 from calcom.reach import RULES, Span, Write, reach_of_write
-from tests.calcom.reach.desk import NOW, Desk, Request
+from tests.calcom.reach.desk import NOW, Desk, Request, escaped, looks
 from tests.calcom.reach.kinds import KINDS
 from tests.calcom.reach.test_rules import booking, free
 
@@ -238,3 +238,27 @@ def test_the_index_makes_a_move_exact() -> None:
         done = desk.do(Request("POST", f"/v2/bookings/{made['uid']}/reschedule", body))
         far = Span(date(2027, 1, 1), date(2027, 1, 1))
         assert done.reach.covers({101}, far) is not exact
+
+
+@pytest.mark.parametrize("careful", [True, False])
+def test_whoever_took_over_a_booking_and_left_the_team_is_free_again_when_it_moves(careful: bool) -> None:
+    desk = Desk(1)
+    desk.learn_everything()
+    made = desk.do(booking(free(desk, 106, 22, alike=110), 106)).answer.data
+    base = f"/v2/bookings/{made['uid']}"
+    shown = desk.index[made["uid"]]
+    there = {one.user_id: one.id for one in desk.world.state.memberships.values() if one.team_id == 11}
+    for request in (
+        Request("POST", base + "/reassign/4", {}),
+        Request("DELETE", f"/v2/teams/11/memberships/{there[4]}"),
+    ):
+        assert desk.do(request).answer.status == 200
+    for path in ("", "/memberships", "/event-types"):
+        desk.read(f"/v2/teams/11{path}")
+    assert desk.account.hosts_of(106) == frozenset({1, 2, 6})
+    if not careful:
+        desk.index[made["uid"]] = shown
+    done = desk.do(Request("POST", base + "/reschedule", {"start": free(desk, 106, 29).isoformat()}))
+    assert done.answer.status == 201
+    missed = escaped(desk, done, looks(desk, (110,), desk.now, 32, (None,)))
+    assert bool(missed) is not careful, "an index that trusts what a reassignment outdated misses Daniel"
