@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from calcom.account.facts import AccountMap
+from calcom.account.facts import AccountMap, EventTypeFacts
 
 _REACHES_FURTHER: Final = ("bookingUidToReschedule", "rrHostSubsetIds", "usernames", "organizationSlug")
 """Parameters that make an answer depend on more than its event type: on one booking's people (contract 8,
@@ -52,6 +52,12 @@ def named_type(account: AccountMap, record: Mapping[str, object]) -> int | None:
     return next(iter(found)) if found is not None and len(found) == 1 else None
 
 
+def _called(slug: str, types: Sequence[EventTypeFacts]) -> frozenset[int]:
+    """Those of this slug, and if there are any, those whose slug was forgotten."""
+    known = frozenset(one.id for one in types if one.slug == slug)
+    return known | frozenset(one.id for one in types if one.slug is None) if known else known
+
+
 def _of_user(account: AccountMap, slug: str, username: str) -> frozenset[int] | None:
     owners = {
         one.id
@@ -61,9 +67,7 @@ def _of_user(account: AccountMap, slug: str, username: str) -> frozenset[int] | 
     if len(owners) != 1:
         return None
     owner = owners.pop()
-    found = frozenset(
-        one.id for one in account.event_types.values() if one.slug == slug and one.owner_id == owner
-    )
+    found = _called(slug, [one for one in account.event_types.values() if one.owner_id == owner])
     # A namesake that the map has not seen, such as a managed child, could be meant as well.
     return found if found and f"event_types:{owner}" in account.complete else None
 
@@ -73,7 +77,5 @@ def _of_team(account: AccountMap, slug: str, team_slug: str | None) -> frozenset
     if len(teams) != 1:
         return None
     team_id = teams.pop()
-    found = frozenset(
-        one.id for one in account.event_types.values() if one.slug == slug and one.team_id == team_id
-    )
+    found = _called(slug, [one for one in account.event_types.values() if one.team_id == team_id])
     return found if found and f"team_event_types:{team_id}" in account.complete else None

@@ -44,7 +44,9 @@ def touches(scene: Scene, changes: Iterable[Busy]) -> list[Touch]:
 
 def _created(scene: Scene, write: Write) -> list[Touch]:
     made = [one for one in _answered(write) if one.is_placed]
-    number = made[0].event_type if made else named_type(scene.account, write.request)
+    named = {one.event_type for one in made}
+    named |= {named_type(scene.account, one) for one in records(write.request_json)} if not made else set()
+    number = named.pop() if len(named) == 1 else None
     if number is None:
         return scene.everything("unknown-type", "the request names none that the map knows")
     facts = scene.account.event_types.get(number)

@@ -98,6 +98,8 @@ def reach_of_event_type(scene: Scene, write: Write) -> list[Touch]:
     after = _gone(facts) if write.method == "DELETE" else reading.event_type(write.record, facts)
     if write.method == "PATCH" and after is None:
         return [*touches, *scene.everything("event-type-around", "the answer does not show what it became")]
+    if after is not None and after.scheduling == "managed":
+        return [*touches, *scene.everything("managed-children", "it became a managed one")]
     if after is None or _keeps_busy(facts) is None or _keeps_busy(facts) != _keeps_busy(after):
         # Whoever is at one of its bookings, hosts and attendees alike, is busy for longer or shorter.
         touches += scene.everything("event-type-around")

@@ -83,6 +83,18 @@ def test_times_that_cannot_be_read_are_all_times(account: AccountMap, start: Any
     assert reach.covers({102}, Span(date(2031, 1, 1), date(2031, 1, 1)))
 
 
+def test_a_list_of_bookings_on_several_types_is_of_none_in_particular(account: AccountMap) -> None:
+    bodies = [create("2026-03-25T10:00:00Z", 101), create("2026-03-26T10:00:00Z", 103)]
+    write = Write("POST", "/v2/bookings/recurring", bodies)
+    assert reach_of_write(account, write, NOW).is_whole_account
+
+
+def test_a_type_that_becomes_managed_touches_everything(account: AccountMap) -> None:
+    data = {"id": 105, "lengthInMinutes": 30, "teamId": 11, "schedulingType": "managed", "hosts": []}
+    write = Write("PATCH", "/v2/teams/11/event-types/105", {}, 200, {"data": data})
+    assert reach_of_write(account, write, NOW).is_whole_account
+
+
 def test_slots_before_the_booking_run_into_it(account: AccountMap) -> None:
     body = create("2026-03-25T00:10:00Z", 101)
     reach = reach_of_write(account, Write("POST", "/v2/bookings", body), NOW)
