@@ -7,11 +7,13 @@ truth before it, at the same instant; each query that changed must be touched.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from calcom.reach import UNMAPPED, Span, Write, reach_of_write, uid_of
 from tests.calcom.reach.desk import Desk, Done, Look, escaped, looks
 from tests.calcom.reach.kinds import KINDS
 
@@ -56,3 +58,37 @@ def test_every_query_whose_truth_changed_is_touched(
         done = desk.do(replace(request, lost=chance.random() < 0.15))
         missed = escaped(desk, done, all_looks(desk, done, chance))
         assert not missed, told(done, missed)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.integers(1, 5),
+    st.randoms(use_true_random=False),
+    st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=6),
+)
+def test_what_a_write_touches_was_touched_by_its_intent(seed: int, chance: Random, kinds: list[str]) -> None:
+    desk = Desk(seed)
+    desk.learn_everything()
+    days = [desk.now.date() + timedelta(days=at) for at in range(-2, 60)]
+    for kind in kinds:
+        request = KINDS[kind](desk, chance)
+        if request is None:
+            continue
+        uid = uid_of(request.path, request.body)
+        known = desk.index.get(uid) if uid is not None else None
+        planned = Write(
+            request.method,
+            request.path,
+            request.body,
+            api_version=request.version,
+            known_booking=known,
+            sent_uid_cookie=False,
+        )
+        intent = reach_of_write(desk.account, planned, desk.now)
+        done = desk.do(request)
+        for event_type in (*done.account.event_types, UNMAPPED):
+            for day in days:
+                one = Span(day, day)
+                assert intent.covers({event_type}, one) or not done.reach.covers({event_type}, one), (
+                    f"{request}: {event_type} on {day}"
+                )
