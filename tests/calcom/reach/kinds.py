@@ -208,6 +208,7 @@ def people(desk: Desk, chance: Random) -> Request | None:
 def hold(desk: Desk, chance: Random) -> Request | None:
     """A slot held, moved or let go."""
     live = [one for one in desk.world.state.reservations.values() if one.until > desk.now]
+    live.sort(key=lambda one: str(one.uid))
     if live and chance.random() < 0.3:
         return Request(
             "DELETE", f"/v2/slots/reservations/{chance.choice(live).uid}", user=None, version=SLOTS
@@ -374,6 +375,7 @@ def calendar(desk: Desk, chance: Random) -> Request | None:
             query = {name: str(value) for name, value in names.items()}
             return Request("DELETE", "/v2/selected-calendars", None, one.user_id, query=query)
     events = [event for event in desk.world.state.external.values() if event.connection_id == one.id]
+    events.sort(key=lambda event: str(event.uid))  # their map has no order of its own
     if not events:
         return None
     start = desk.now + timedelta(days=chance.randrange(20), hours=chance.randrange(6, 16))
