@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -29,6 +29,10 @@ PARAMETERS: Final = frozenset(
 """Every parameter `GET /v2/slots` knows (contract 4.1); any other is a 400."""
 
 
+_ANY_ZONE: Final = timedelta(hours=14)
+"""No zone is further from UTC."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A slots query.
@@ -40,6 +44,9 @@ class Query:
 
     key: str
     span: str
+    days: tuple[date, date] | None = None
+    """First and last UTC day the answer may speak of; `None` when the bounds are not understood."""
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 def parse(query_string: str, version: str) -> Query | None:
@@ -62,7 +69,12 @@ def parse(query_string: str, version: str) -> Query | None:
     if "format" in values:
         values["format"] = values["format"].lower()
     key = _digest([version, *(f"{name}={values[name]}" for name in sorted(values))])
-    return Query(key=key, span=span(values["start"], values["end"]))
+    return Query(
+        key=key,
+        span=span(values["start"], values["end"]),
+        days=_days(values["start"], values["end"]),
+        parameters=tuple(sorted(values.items())),
+    )
 
 
 def loosely(query_string: str) -> Query:
@@ -76,6 +88,18 @@ def loosely(query_string: str) -> Query:
 def span(start: str, end: str) -> str:
     """A short name for the time range Cal.com will look at, whatever way it is written."""
     return _digest([_instant(start, is_end=False), _instant(end, is_end=True)])
+
+
+def _days(start: str, end: str) -> tuple[date, date] | None:
+    """The UTC days between the bounds, with room for any time zone: an instant can be two different dates."""
+    bounds = [_instant(start, is_end=False), _instant(end, is_end=True)]
+    if not all(bounds):
+        return None
+    first, last = (datetime.fromisoformat(bound) for bound in bounds)
+    try:
+        return (first - _ANY_ZONE).date(), (last + _ANY_ZONE).date()
+    except OverflowError:
+        return None
 
 
 def _instant(text: str, *, is_end: bool) -> str:

@@ -152,6 +152,14 @@ class Settings(BaseSettings):
         description="Added to upstream_slots_cache_seconds for clocks and travel time.",
     )
 
+    account_map_seconds: _Seconds = Field(
+        ge=0,
+        le=86_400,
+        default=600,
+        description="Seconds that what was learned of event types, hosts and teams is believed; it tells which "
+        "answers a booking concerns. 0 learns nothing: then a booking empties the whole cache.",
+    )
+
     # ── Limits of the edge ──
     upstream_connect_timeout_seconds: _Seconds = Field(
         gt=0, le=600, default=5, description="Longest to reach Cal.com, in seconds."

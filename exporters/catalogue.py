@@ -212,6 +212,11 @@ _UPSTREAM = (
         only=(
             {"endpoint": UPSTREAM_ENDPOINTS, "purpose": ("user",), "code_class": CODE_CLASSES},
             {"endpoint": ("slots",), "purpose": ("refresh", "warm", "probe"), "code_class": CODE_CLASSES},
+            {
+                "endpoint": ("event_types", "schedules", "other"),
+                "purpose": ("refresh",),
+                "code_class": CODE_CLASSES,
+            },
             {"endpoint": ("bookings",), "purpose": ("reconcile",), "code_class": CODE_CLASSES},
         ),
     ),

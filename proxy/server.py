@@ -6,19 +6,27 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final, cast
 
+import orjson
 import uvicorn
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from calcom import ratelimit
+from calcom.paths import classify
 from core.clock import Clock, SystemClock
 from core.redis import connect
 from core.settings import Settings
 from core.tasks import spawn
 from exporters.slots import WorkerSlot
 from proxy import upstream
+from proxy.account.account import Account
+from proxy.account.bookings import BookingIndex
+from proxy.account.keeper import Keeper
+from proxy.account.refresh import Refresher
 from proxy.app import Gateway
 from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
@@ -26,6 +34,7 @@ from proxy.cache.keys import Keys
 from proxy.cache.serve import SlotsCache
 from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog
+from proxy.edge.headers import forwarded
 from proxy.edge.protocol import BoundedProtocol, Bounds, bounded
 from proxy.governor.limiter import Limiter, Limits
 from proxy.telemetry import Telemetry
@@ -110,6 +119,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
     redis = connect(settings.redis_url, client_name="calgate-proxy")
     epoch.guard(redis, keys, timing.hold_off)
     http = upstream.transport(settings)
+    learning: asyncio.Task[None] | None = None
     try:
         limits = Limits(
             api_key=settings.rate_limit,
@@ -129,9 +139,20 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
         store = Store(redis, keys, timing)
         writes = Writes(store, telemetry, clock)
-        slots = SlotsCache(store, calls, writes, telemetry, clock, ttl=settings.slots_ttl_seconds)
+        account = _account(settings, redis, keys, calls, clock, timing)
+        slots = SlotsCache(
+            store,
+            calls,
+            writes,
+            telemetry,
+            clock,
+            ttl=settings.slots_ttl_seconds,
+            types_of=account.types_of if account else lambda _: None,
+        )
         ready = Readiness(redis)
         await ready.look()
+        if account is not None:
+            learning = spawn(account.run(), name="account")
         yield (
             Gateway(
                 slots=slots,
@@ -143,12 +164,49 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
                 is_ready=ready,
                 max_body=settings.max_body_bytes,
                 body_seconds=settings.client_head_timeout_seconds,
+                account=account,
             ),
             ready,
         )
     finally:
+        if learning is not None:
+            learning.cancel()
         await http.aclose()
         await redis.aclose()
+
+
+def _account(
+    settings: Settings,
+    redis: Redis,
+    keys: Keys,
+    calls: upstream.Upstream,
+    clock: Clock,
+    timing: Timing,
+) -> Account | None:
+    """What is known of the account; None when nothing shall be, and a booking then concerns all of it."""
+    if settings.account_map_seconds == 0:
+        return None
+
+    async def fetch(target: str, headers: Mapping[str, str]) -> tuple[int, object]:
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        call = upstream.Call(
+            method="GET",
+            target=target.encode(),
+            headers=forwarded(raw, request_id=uuid.uuid4().hex.encode()),
+            credential=ratelimit.credential(headers),
+            kind=classify("GET", target.partition("?")[0]),
+            body=b"",
+            purpose="refresh",
+        )
+        response = await calls.send(call)
+        body = await upstream.read(response)
+        return response.status_code, orjson.loads(body) if body else None
+
+    keeper = Keeper(redis, keys, max_age=settings.account_map_seconds)
+    refresher = Refresher(keeper, redis, keys, fetch, clock)
+    longest_fetch = settings.upstream_connect_timeout_seconds + settings.upstream_read_timeout_seconds
+    new_seconds = longest_fetch + timing.fetch_lease + timing.hold_off
+    return Account(keeper, BookingIndex(redis, keys), refresher, clock, new_seconds=new_seconds)
 
 
 async def _beat(counters: WorkerSlot, telemetry: Telemetry, clock: Clock) -> None:

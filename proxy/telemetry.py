@@ -59,11 +59,13 @@ class Telemetry:
             for outcome in ("applied", "failed")
         }
         self._jobs_enqueued = counter("calgate_jobs_enqueued_total", queue="jobs")
+        calls = [(endpoint, "user") for endpoint in UPSTREAM_ENDPOINTS]
+        calls += [(endpoint, "refresh") for endpoint in ("event_types", "schedules", "other")]
         self._upstream = {
-            pair: counter(
-                "calgate_upstream_requests_total", endpoint=pair[0], purpose="user", code_class=pair[1]
+            (*call, code_class): counter(
+                "calgate_upstream_requests_total", endpoint=call[0], purpose=call[1], code_class=code_class
             )
-            for pair in product(UPSTREAM_ENDPOINTS, CODE_CLASSES)
+            for call, code_class in product(calls, CODE_CLASSES)
         }
         self._upstream_durations = {
             pair: histogram("calgate_upstream_request_duration_seconds", endpoint=pair[0], outcome=pair[1])
@@ -121,8 +123,8 @@ class Telemetry:
         if applied:
             self._jobs_enqueued.inc()
 
-    def called(self, endpoint: str, status: int, outcome: str, seconds: float) -> None:
-        self._upstream[endpoint, _code_class(status)].inc()
+    def called(self, endpoint: str, purpose: str, status: int, outcome: str, seconds: float) -> None:
+        self._upstream[endpoint, purpose, _code_class(status)].inc()
         self._upstream_durations[endpoint, outcome].observe(seconds)
         if status == 429:
             self._rate_limited[endpoint].inc()

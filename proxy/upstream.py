@@ -46,6 +46,7 @@ class Call:
     credential: ratelimit.Credential
     kind: Classified
     body: bytes | AsyncIterable[bytes] | None = None
+    purpose: str = "user"
 
 
 def transport(settings: Settings) -> httpx2.AsyncHTTPTransport:
@@ -174,7 +175,7 @@ class Upstream:
             raise UpstreamTimeout from error
         finally:
             now = self._clock.monotonic()
-            self._telemetry.called(call.kind.endpoint, status, outcome, now - started)
+            self._telemetry.called(call.kind.endpoint, call.purpose, status, outcome, now - started)
             if outcome not in ("cancelled", "client_error"):
                 breaker.record(permit, ok=outcome == "ok", now=now)
         if status == 429:

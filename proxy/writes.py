@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from core.clock import Clock
 from core.tasks import spawn
+from proxy.cache.stamps import EVERYTHING, Fields
 from proxy.cache.store import Store
 from proxy.outlive import outlive
 from proxy.refusals import StoreUnavailable
@@ -28,12 +29,17 @@ _RETRY_SECONDS = 0.2
 
 
 class Intent:
-    """One write on its way. `status` is what came back, 0 while nothing did; `sent` whether it may have left."""
+    """One write on its way.
+
+    `status` is what came back, 0 while nothing did; `sent` whether it may have left; `fields` what it may have
+    changed, everything unless somebody who knows says less.
+    """
 
     def __init__(self, write: str) -> None:
         self.write = write
         self.status = 0
         self.sent = True
+        self.fields: Fields = EVERYTHING
 
     @property
     def changed_nothing(self) -> bool:
@@ -106,10 +112,13 @@ class Writes:
 
     async def _try_to_resolve(self, intent: Intent) -> bool:
         try:
-            if intent.changed_nothing:
+            if intent.changed_nothing or (intent.outcome_known and not intent.fields):
                 await self._store.write_refused(intent.write)
             else:
-                await self._store.write_end(intent.write, known=intent.outcome_known)
+                known = intent.outcome_known
+                # What nobody knows the outcome of may have changed anything.
+                fields = intent.fields if known else EVERYTHING
+                await self._store.write_end(intent.write, known=known, fields=fields)
                 self._telemetry.invalidated(applied=True)
         except RedisError as error:
             self._telemetry.invalidated(applied=False)

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from calcom.reach import BookingFacts
+from calcom.reach import BookingFacts, still_known
 from proxy.cache.keys import Keys
 
 _log = logging.getLogger(__name__)
@@ -54,6 +54,15 @@ class BookingIndex:
             await cast(Any, pipeline).execute()
         except RedisError as error:
             _log.warning("bookings.not_kept", extra={"problem": type(error).__name__})
+
+    async def outdate(self, uid: str, method: str, path: str, now: float) -> None:
+        """A write to this booking was sent: forget what it may have made untrue, whatever came of it."""
+        facts = await self.find(uid)
+        if facts is None:
+            return
+        left = still_known(facts, method, path)
+        if left is not facts:
+            await self.remember([left], now)
 
     async def find(self, uid: str) -> BookingFacts | None:
         """What was told last of a booking or held slot; None when that is not known."""

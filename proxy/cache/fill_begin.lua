@@ -1,24 +1,42 @@
 -- Ask to fetch one span for whoever must see a certain generation, and announce the fetch.
--- KEYS: generation, bumps, fetches
--- ARGV: token, ms the announcement lasts, hold-off ms, generation wanted (0: the present one)
+-- KEYS: generation, bumps, fetches, stamps
+-- ARGV: token, ms the announcement lasts, hold-off ms, generation wanted (0: the newest that concerns it), fields ...
 -- Returns {generation the answer will be good for, 0}, or {generation wanted, ms to wait}: then nothing is announced.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local generation = tonumber(redis.call('GET', KEYS[1]) or '0')
 local wanted = tonumber(ARGV[4])
+local fields = fields_from(5)
 if wanted == 0 then
-  wanted = generation
+  wanted = newest(KEYS[4], fields)
 end
+local reads = {}
+for _, field in ipairs(fields) do
+  reads[field] = true
+end
+
+local function concerns(named)
+  for field in string.gmatch(named, '[^,]+') do
+    if reads[field] then
+      return true
+    end
+  end
+  return false
+end
+
 local good_for, until_ms = generation, 0
 
 -- Cal.com's slot cache may hide a generation until its hold-off has passed; the one before the oldest such
 -- is certain to show. While writes keep coming the present one never is, so nobody waits for that.
 local recent = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. (now - ARGV[3]), '+inf', 'WITHSCORES')
 for i = 1, #recent, 2 do
-  local bumped, at = tonumber(recent[i]), tonumber(recent[i + 1])
-  good_for = math.min(good_for, bumped - 1)
-  if bumped <= wanted then
-    until_ms = math.max(until_ms, at + ARGV[3])
+  local bumped, named = string.match(recent[i], '^(%d+)|(.*)$')
+  if concerns(named) then
+    bumped = tonumber(bumped)
+    good_for = math.min(good_for, bumped - 1)
+    if bumped <= wanted then
+      until_ms = math.max(until_ms, tonumber(recent[i + 1]) + ARGV[3])
+    end
   end
 end
 

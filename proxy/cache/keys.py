@@ -29,6 +29,11 @@ class Keys:
         return self._key("bumps")
 
     @property
+    def stamps(self) -> str:
+        """Hash: the newest generation of each field of `stamps.py`."""
+        return self._key("stamps")
+
+    @property
     def doubt(self) -> str:
         """Milliseconds, Redis time: until then a write of unknown outcome may still land."""
         return self._key("doubt")

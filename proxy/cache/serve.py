@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -17,6 +17,7 @@ from core.clock import Clock
 from core.tasks import spawn
 from proxy.cache.entry import Entry, kept_headers, lifetime
 from proxy.cache.flights import Flight, Flights
+from proxy.cache.stamps import ANYTHING, Fields, read_by
 from proxy.cache.store import Store
 from proxy.edge.headers import RawHeaders, returned
 from proxy.refusals import NotSent, Settling, StoreUnavailable
@@ -75,27 +76,31 @@ class SlotsCache:
         clock: Clock,
         *,
         ttl: float,
+        types_of: Callable[[Query], frozenset[int] | None] = lambda _: None,
     ) -> None:
+        """*types_of* tells which event types an answer shows, `None` when that is not certain."""
         self._store = store
         self._upstream = upstream
         self._writes = writes
         self._telemetry = telemetry
         self._clock = clock
         self._ttl = ttl
+        self._types_of = types_of
         self._flights: Flights[_Fetched] = Flights()
 
     async def answer(self, query: Query, call: Call) -> Answer:
         """Answer *query*, asking Cal.com by *call* if need be. Raises Refused."""
         digest = f"{call.credential.bucket}:{query.key}"
+        fields = read_by(self._types_of(query), query.days)
         try:
-            looked = await self._store.lookup(digest)
+            looked = await self._store.lookup(digest, fields)
         except RedisError as error:
             raise StoreUnavailable(retry_after=1.0) from error
         if looked.entry is not None and self._writes.is_settled:
             return self._hit(looked.entry, looked.now)
         self._telemetry.looked_up("miss")
         fetched, joined = await self._flights.board(
-            digest, looked.generation, lambda flight: self._fetch(flight, digest, query, call)
+            digest, looked.generation, lambda flight: self._fetch(flight, digest, query, call, fields)
         )
         if joined:
             self._telemetry.coalesced("shared")
@@ -118,7 +123,7 @@ class SlotsCache:
         response: httpx2.Response | None = None
         try:
             # Cal.com has remembered what it answers before the first byte of it is here.
-            async with self._announced("", query.span, 0):
+            async with self._announced("", query.span, 0, ANYTHING):
                 response = await self._upstream.send(call)
         except BaseException:
             if response is not None:
@@ -133,11 +138,13 @@ class SlotsCache:
         ttl = int(entry.fresh_until - now)
         return Answer(200, headers, entry.body, "hit", f"calgate; hit; ttl={ttl}", age)
 
-    async def _fetch(self, flight: Flight[_Fetched], digest: str, query: Query, call: Call) -> _Fetched:
+    async def _fetch(
+        self, flight: Flight[_Fetched], digest: str, query: Query, call: Call, fields: Fields
+    ) -> _Fetched:
         started = self._clock.monotonic()
         outcome = "error"
         try:
-            async with self._announced(digest, query.span, flight.good_for) as fetch:
+            async with self._announced(digest, query.span, flight.good_for, fields) as fetch:
                 flight.start(fetch.generation)
                 response = await self._upstream.send(call)
                 body = await read(response)
@@ -149,13 +156,13 @@ class SlotsCache:
         return replace(fetched, kept=fetch.kept)
 
     @asynccontextmanager
-    async def _announced(self, digest: str, span: str, wanted: int) -> AsyncIterator[_Fetch]:
+    async def _announced(self, digest: str, span: str, wanted: int, fields: Fields) -> AsyncIterator[_Fetch]:
         """A fetch, from when it may begin to when its answer is here: announced for as long as the body runs.
 
         What the body leaves in `entry` is stored if it may be. Raises StoreUnavailable or Settling.
         """
         token = uuid.uuid4().hex
-        fetch = _Fetch(await self._begin(span, token, wanted))
+        fetch = _Fetch(await self._begin(span, token, wanted, fields))
         announcement = (span, token, fetch.generation)
         renewal = spawn(self._renew(*announcement), name="cache.renew")
         try:
@@ -170,7 +177,8 @@ class SlotsCache:
             # We no longer listen, but Cal.com may go on computing, and then remember the past.
             await self._tell(self._store.fill_renew(*announcement))
             raise
-        fetch.kept = bool(await self._tell(self._store.fill_end(digest, *announcement, fetch.entry)))
+        ending = self._store.fill_end(digest, *announcement, fetch.entry, fields)
+        fetch.kept = bool(await self._tell(ending))
 
     async def _tell(self, told: Awaitable[T]) -> T | None:
         try:
@@ -180,8 +188,8 @@ class SlotsCache:
             _log.warning("fetch.not_stored")
             return None
 
-    async def _begin(self, span: str, token: str, wanted: int) -> int:
-        """Wait until an answer of Cal.com must know generation *wanted* (0: the present), announce the fetch.
+    async def _begin(self, span: str, token: str, wanted: int, fields: Fields) -> int:
+        """Wait until an answer of Cal.com must know generation *wanted* (0: the newest of *fields*), announce it.
 
         Returns the generation the answer will be good for. Raises StoreUnavailable, or Settling when the
         wait was too long.
@@ -189,7 +197,7 @@ class SlotsCache:
         started = self._clock.monotonic()
         while True:
             try:
-                wanted, wait = await self._store.fill_begin(span, token, wanted)
+                wanted, wait = await self._store.fill_begin(span, token, wanted, fields)
             except RedisError as error:
                 raise StoreUnavailable(retry_after=1.0) from error
             if wait <= 0:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from proxy.cache.entry import Entry
 from proxy.cache.keys import Keys
+from proxy.cache.stamps import ANYTHING, EVERYTHING, Fields
 from proxy.scripts import Script, lua
 
 
@@ -53,22 +54,22 @@ class Store:
         self._redis = redis
         self._keys = keys
         self._timing = timing
-        self._lookup = Script(redis, keys, lua(__package__, "bump", "lookup"))
-        self._fill_begin = Script(redis, keys, lua(__package__, "fill_begin"))
-        self._fill_end = Script(redis, keys, lua(__package__, "fill_end"))
+        self._lookup = Script(redis, keys, lua(__package__, "stamps", "bump", "lookup"))
+        self._fill_begin = Script(redis, keys, lua(__package__, "stamps", "fill_begin"))
+        self._fill_end = Script(redis, keys, lua(__package__, "stamps", "fill_end"))
         self._write_lease = Script(redis, keys, lua(__package__, "write_lease"))
-        self._write_end = Script(redis, keys, lua(__package__, "bump", "write_end"))
+        self._write_end = Script(redis, keys, lua(__package__, "stamps", "bump", "write_end"))
 
     @property
     def timing(self) -> Timing:
         return self._timing
 
-    async def lookup(self, digest: str) -> Looked:
+    async def lookup(self, digest: str, fields: Fields) -> Looked:
         """The entry, if it may be served now. Also turns writes of dead processes into bumps."""
         k = self._keys
         reply = await self._lookup(
-            [k.generation, k.bumps, k.doubt, k.writes, k.jobs, k.entry(digest)],
-            [_ms(self._timing.hold_off), _ms(self._timing.doubt)],
+            [k.generation, k.bumps, k.doubt, k.writes, k.jobs, k.stamps, k.entry(digest)],
+            [_ms(self._timing.hold_off), _ms(self._timing.doubt), *fields],
         )
         now, generation = reply[0] / 1000, int(reply[1])
         if len(reply) == 2:
@@ -79,8 +80,8 @@ class Store:
         kept = tuple((name, value) for name, value in orjson.loads(headers))
         return Looked(now, generation, Entry(body, kept, stored / 1000, fresh / 1000), outdated=False)
 
-    async def fill_begin(self, span: str, token: str, wanted: int) -> tuple[int, float]:
-        """Announce a fetch of *span* for somebody who must see generation *wanted* (0: the present one).
+    async def fill_begin(self, span: str, token: str, wanted: int, fields: Fields) -> tuple[int, float]:
+        """Announce a fetch of *span* for somebody who must see generation *wanted* (0: the newest of *fields*).
 
         Returns the generation its answer is good for and 0, or *wanted* and the seconds to wait before
         asking again; then nothing is announced.
@@ -88,36 +89,43 @@ class Store:
         k = self._keys
         hold_off = _ms(self._timing.hold_off)
         generation, wait = await self._fill_begin(
-            [k.generation, k.bumps, k.fetches(span)],
-            [token, _ms(self._timing.fetch_lease) + hold_off, hold_off, wanted],
+            [k.generation, k.bumps, k.fetches(span), k.stamps],
+            [token, _ms(self._timing.fetch_lease) + hold_off, hold_off, wanted, *fields],
         )
         return int(generation), wait / 1000
 
     async def fill_renew(self, span: str, token: str, generation: int) -> None:
         """Keep a fetch announced that runs or may run; more often than the fetch lease runs out."""
         remembered = self._timing.fetch_lease + self._timing.hold_off
-        await self._finish("", span, token, generation, remembered, None)
+        await self._finish("", span, token, generation, remembered, None, ANYTHING)
 
     async def fill_drop(self, span: str, token: str, generation: int) -> None:
         """Take the announcement back: the call was never made."""
-        await self._finish("", span, token, generation, 0.0, None)
+        await self._finish("", span, token, generation, 0.0, None, ANYTHING)
 
     async def fill_end(
-        self, digest: str, span: str, token: str, generation: int, entry: Entry | None
+        self, digest: str, span: str, token: str, generation: int, entry: Entry | None, fields: Fields
     ) -> float:
-        """Finish a fetch; store *entry* if nothing was written since. Seconds it is fresh, 0 if not kept.
+        """Finish a fetch; store *entry* if nothing it reads was written since. Seconds it is fresh, 0 if not kept.
 
         Only the difference of the entry's two times counts: what is stored is dated by Redis.
         """
-        return await self._finish(digest, span, token, generation, self._timing.hold_off, entry)
+        return await self._finish(digest, span, token, generation, self._timing.hold_off, entry, fields)
 
     async def _finish(
-        self, digest: str, span: str, token: str, generation: int, remembered: float, entry: Entry | None
+        self,
+        digest: str,
+        span: str,
+        token: str,
+        generation: int,
+        remembered: float,
+        entry: Entry | None,
+        fields: Fields,
     ) -> float:
         k = self._keys
         fresh = entry.fresh_until - entry.stored if entry else 0.0
         stored, fresh_ms = await self._fill_end(
-            [k.generation, k.doubt, k.fetches(span), k.entry(digest), k.index, k.expiry],
+            [k.stamps, k.doubt, k.fetches(span), k.entry(digest), k.index, k.expiry],
             [
                 token,
                 generation,
@@ -126,6 +134,7 @@ class Store:
                 entry.body if entry else b"",
                 orjson.dumps(entry.headers) if entry else b"",
                 _ms(self._timing.doubt_ttl),
+                *fields,
             ],
         )
         return fresh_ms / 1000 if stored else 0.0
@@ -140,16 +149,16 @@ class Store:
         """Keep the intent alive while its process is; more often than the lease runs out."""
         await self._write_lease([self._keys.writes], [write, _ms(self._timing.lease), "renew"])
 
-    async def write_end(self, write: str, *, known: bool) -> int:
-        """Make every answer stored or fetched so far unservable; returns the new generation.
+    async def write_end(self, write: str, *, known: bool, fields: Fields = EVERYTHING) -> int:
+        """Make every answer so far that reads one of *fields* unservable; returns the new generation.
 
         With an outcome that is not *known* nothing is kept for long until the doubt has passed.
         """
         k = self._keys
         doubt = 0.0 if known else self._timing.doubt
         reply = await self._write_end(
-            [k.generation, k.bumps, k.doubt, k.writes, k.jobs],
-            [write, _ms(self._timing.hold_off), _ms(doubt)],
+            [k.generation, k.bumps, k.doubt, k.writes, k.jobs, k.stamps],
+            [write, _ms(self._timing.hold_off), _ms(doubt), *fields],
         )
         return int(reply)
 

@@ -50,7 +50,9 @@ def _connection_tokens(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
     }
 
 
-def forwarded(headers: RawHeaders, *, request_id: bytes, shared: bool = False) -> RawHeaders:
+def forwarded(
+    headers: RawHeaders, *, request_id: bytes, shared: bool = False, plain: bool = False
+) -> RawHeaders:
     """Request headers as Cal.com gets them; names must be in lower case.
 
     For a *shared* answer the conditions and codings only this client asked for are left out.
@@ -58,6 +60,9 @@ def forwarded(headers: RawHeaders, *, request_id: bytes, shared: bool = False) -
     dropped = _HOP_BY_HOP | _OURS | _connection_tokens(headers)
     if shared:
         dropped |= _CONDITIONAL
+    if plain:
+        # An answer that we read ourselves comes uncoded, and whole.
+        dropped |= {b"accept-encoding", b"if-none-match", b"if-modified-since"}
     # White space around a value is not part of it (RFC 9110, 5.5), and our client library refuses to send it.
     kept = [(name, value.strip(b" \t")) for name, value in headers if name not in dropped]
     if not any(name == b"accept-encoding" for name, _ in kept):

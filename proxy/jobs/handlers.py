@@ -16,6 +16,7 @@ from proxy.scripts import lua
 BATCH = 500
 
 _CLEAN = lua("proxy.jobs", "clean")
+_CLEAN_TOUCHED = lua("proxy.jobs", "clean_touched")
 _SWEEP = lua("proxy.jobs", "sweep")
 
 
@@ -52,14 +53,34 @@ Handler = Callable[[Job, Context], Awaitable[None]]
 
 
 async def clean(job: Job, context: Context) -> None:
-    """Delete the cache entries of generations before the job's `gen`. Raises ValueError without one."""
+    """Delete the cache entries of generations before the job's `gen` that its `fields` concern (without: all).
+
+    Raises ValueError without a `gen`.
+    """
     generation = job.integer("gen")
+    fields = job.fields.get("fields", "*")
+    if fields != "*":
+        await _clean_touched(generation, fields, context)
+        return
     script = context.redis.register_script(_CLEAN)
     keys = [context.keys.index, context.keys.expiry]
     while True:
         removed = int(await script(keys=keys, args=[generation, BATCH]))
         context.observer.removed(removed)
         if removed < BATCH:
+            return
+
+
+async def _clean_touched(generation: int, fields: str, context: Context) -> None:
+    script = context.redis.register_script(_CLEAN_TOUCHED)
+    keys = [context.keys.index, context.keys.expiry]
+    kept = 0
+    while True:
+        looked_at, removed = await script(keys=keys, args=[generation, BATCH, kept, fields])
+        context.observer.removed(int(removed))
+        # What stayed is passed over next time; what went has closed the gap by itself.
+        kept += int(looked_at) - int(removed)
+        if looked_at < BATCH:
             return
 
 

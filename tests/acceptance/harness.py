@@ -93,6 +93,8 @@ def settings(folder: Path, simulator: Simulator, **changes: Any) -> Settings:
         "rate_limit": 100_000,
         "rate_pace_per_second": 100_000,
         "log_level": "warning",
+        # A test counts its own calls, unless it is about those that learn.
+        "account_map_seconds": 0,
     }
     return Settings(**(plain | changes))
 

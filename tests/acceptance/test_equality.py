@@ -46,7 +46,10 @@ async def catalogue_of(simulator: Simulator) -> Catalogue:
 
 async def test_two_thousand_queries_are_answered_alike_on_the_miss_and_on_the_hit(tmp_path: Path) -> None:
     flags = ["--latency", "none", "--rate-limit", "1000000"]
-    async with simulating(tmp_path / "sim", *flags) as simulator, gateway(tmp_path, simulator) as stack:
+    async with (
+        simulating(tmp_path / "sim", *flags) as simulator,
+        gateway(tmp_path, simulator, account_map_seconds=600) as stack,
+    ):
         # Minimum notice moves with the clock; frozen, both sides are asked at the same instant.
         await simulator.ask("POST", "/clock", {"action": "freeze"})
         queries = list(slots_queries(COUNT, 7, await catalogue_of(simulator)))

@@ -10,13 +10,20 @@ import pytest
 
 from loadtest.client import Client
 from tests.acceptance import race
-from tests.acceptance.harness import IS_SOAK, gateway, simulating
+from tests.acceptance.harness import IS_SOAK, KEY, Simulator, gateway, simulating
+from tests.tools import eventually
 
 pytestmark = pytest.mark.acceptance
 
 READS, BOOKINGS = (100_000, 1_000) if IS_SOAK else (10_000, 150)
 SPEED = 20
 # Cal.com's 2 s at this speed; the margin covers travel, which no speed factor shrinks.
+# An event type counts as known once no fetch from before it was can still run.
+KNOWN = {
+    "account_map_seconds": 600,
+    "upstream_read_timeout_seconds": 2,
+    "upstream_connect_timeout_seconds": 1,
+}
 HOLD = {"upstream_slots_cache_seconds": 2 / SPEED, "upstream_slots_cache_margin_seconds": 0.1}
 
 
@@ -30,10 +37,23 @@ async def run(folder: Path, **changes: object) -> tuple[race.Race, dict[str, int
         # Far enough ahead that no minimum notice reaches it, however fast the clock runs.
         spans = race.windows((datetime.now(UTC) + timedelta(days=30)).date(), 10)  # noqa: TID251
         offered = await race.offers(simulator, spans, random.Random(1))
+        if changes.get("account_map_seconds"):
+            await learned(client, simulator)
         result = await race.run(client, offered, spans, reads=READS, bookings=BOOKINGS, readers=64, bookers=4)
         verdict = dict(await race.judge(simulator, result))
     print(len(result.reads), "reads", len(result.writes), "bookings", result.shares(), result.failed, verdict)
     return result, verdict
+
+
+async def learned(client: Client, simulator: Simulator) -> None:
+    """Have the gateway see a credential, and wait until it has asked for what it wants to know."""
+    assert (await client.get("/v2/me", KEY)).status == 200
+
+    async def asked() -> bool:
+        journal = await simulator.ask("GET", "/journal")
+        return sum("/memberships" in entry["target"] for entry in journal["entries"]) >= 2
+
+    await eventually(asked)
 
 
 @pytest.mark.timeout(1800)
@@ -44,6 +64,15 @@ async def test_reads_racing_bookings_over_four_processes_are_never_stale(tmp_pat
     assert len(result.writes) >= BOOKINGS
     assert result.shares()["hit"] > READS / 10
     assert set(result.failed) <= {"400"}, "only Cal.com's own refusals of a slot that was just taken"
+
+
+@pytest.mark.timeout(1800)
+async def test_with_a_known_account_fewer_answers_go_and_none_is_stale(tmp_path: Path) -> None:
+    """Two hosts are booked and a third type shares one of them; what others' types show stays."""
+    result, verdict = await run(tmp_path, **HOLD, **KNOWN)
+    assert verdict["stale"] == 0
+    assert verdict["true"] + verdict["aged"] + verdict["unacked"] == len(result.reads) >= READS
+    assert set(result.failed) <= {"400"}
 
 
 @pytest.mark.timeout(1800)

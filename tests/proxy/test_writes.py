@@ -9,6 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core.clock import FakeClock
 from proxy.cache.keys import Keys
+from proxy.cache.stamps import ANYTHING, EVERYTHING, Fields
 from proxy.cache.store import Store, Timing
 from proxy.refusals import StoreUnavailable
 from proxy.writes import Intent, Writes
@@ -37,9 +38,9 @@ class Failing(Store):
         self._check()
         return await super().write_begin()
 
-    async def write_end(self, write: str, *, known: bool) -> int:
+    async def write_end(self, write: str, *, known: bool, fields: Fields = EVERYTHING) -> int:
         self._check()
-        return await super().write_end(write, known=known)
+        return await super().write_end(write, known=known, fields=fields)
 
     async def write_refused(self, write: str) -> None:
         self._check()
@@ -169,7 +170,7 @@ async def test_the_ack_goes_once_the_lease_tells_every_process_by_itself(
     assert not writes.is_settled
 
     async def noticed() -> bool:
-        return (await store.lookup("x")).generation > 0
+        return (await store.lookup("x", ANYTHING)).generation > 0
 
     await until(noticed)
     store.down = False

@@ -101,3 +101,15 @@ async def test_without_redis_nothing_is_known_and_nothing_raised(
 
 async def test_nothing_to_remember_is_nothing_to_ask(unreachable: Redis, keys: Keys) -> None:
     await BookingIndex(unreachable, keys).remember([], NOW)
+
+
+async def test_a_reassignment_leaves_a_booking_without_certain_hosts_and_others_leave_it_whole(
+    redis: Redis, keys: Keys
+) -> None:
+    index = BookingIndex(redis, keys)
+    await index.remember([booking()], NOW)
+    await index.outdate("u1", "POST", "/v2/bookings/u1/cancel", NOW)
+    assert await index.find("u1") == booking()
+    await index.outdate("u1", "POST", "/v2/bookings/u1/reassign", NOW)
+    assert await index.find("u1") == booking(hosts_complete=False)
+    await index.outdate("nobody", "POST", "/v2/bookings/nobody/reassign", NOW)

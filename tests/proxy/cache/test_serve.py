@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from proxy.cache import serve
 from proxy.cache.keys import Keys
+from proxy.cache.stamps import Fields
 from proxy.cache.store import Store
 from tests.proxy.conftest import Start, settled
 from tests.proxy.running import HOLD_OFF, SLOTS_URL, Running
@@ -305,10 +306,10 @@ async def test_while_a_write_is_over_and_redis_not_told_nothing_kept_is_served(
     asked, may_answer = asyncio.Event(), asyncio.Event()
     real = Store.write_end
 
-    async def slow(store: Store, write: str, *, known: bool) -> int:
+    async def slow(store: Store, write: str, *, known: bool, fields: Fields) -> int:
         asked.set()
         await may_answer.wait()
-        return await real(store, write, known=known)
+        return await real(store, write, known=known, fields=fields)
 
     monkeypatch.setattr(Store, "write_end", slow)
     write = asyncio.ensure_future(gateway.post())

@@ -76,3 +76,39 @@ async def test_the_sweep_removes_what_has_expired_from_both_lists(redis: Redis) 
     assert (await redis.exists(old), await redis.exists(new)) == (0, 1)
     assert await redis.zrange(KEYS.index, 0, -1) == [new.encode()]
     assert await redis.zrange(KEYS.expiry, 0, -1) == [new.encode()]
+
+
+async def reading(redis: Redis, name: str, generation: int, fields: str) -> str:
+    key = await put(redis, name, generation)
+    await redis.hset(key, "fields", fields)
+    return key
+
+
+def narrow(generation: int, fields: str) -> Job:
+    return Job("1-0", "1-0", "clean", 1, 0, {"gen": str(generation), "fields": fields})
+
+
+async def test_a_narrow_clean_deletes_what_reads_a_written_field_and_no_more(redis: Redis) -> None:
+    touched = await reading(redis, "touched", 1, "*,t7,7:100,7:101")
+    unknown = await reading(redis, "unknown", 1, "*,?")
+    other_day = await reading(redis, "other-day", 1, "*,t7,7:102")
+    newer = await reading(redis, "newer", 3, "*,t7,7:101")
+    memory = Memory()
+    await clean(narrow(3, "7:101,?,T7"), Context(redis, KEYS, memory))
+    assert await redis.exists(touched, unknown) == 0
+    assert await redis.exists(other_day, newer) == 2
+    assert memory.keys == 2
+    assert await redis.zcard(KEYS.index) == await redis.zcard(KEYS.expiry) == 2
+
+
+async def test_a_narrow_clean_goes_through_all_batches_however_many_stay(redis: Redis) -> None:
+    async with redis.pipeline(transaction=False) as pipe:
+        for n in range(2 * BATCH + 7):
+            key = KEYS.entry(str(n))
+            pipe.hset(key, mapping={"gen": "1", "fields": "*,7:1" if n % 3 == 0 else "*,7:2"})
+            pipe.zadd(KEYS.index, {key: 1})
+        await pipe.execute()
+    memory = Memory()
+    await clean(narrow(2, "7:1,?,T7"), Context(redis, KEYS, memory))
+    assert memory.keys == len(range(0, 2 * BATCH + 7, 3))
+    assert await redis.zcard(KEYS.index) == 2 * BATCH + 7 - memory.keys

@@ -1,0 +1,19 @@
+-- Shared by the scripts that ask what happened to the fields an answer reads (stamps.py).
+
+-- The newest generation that concerns any of the fields.
+local function newest(stamps, fields)
+  local generation = 0
+  for _, stamp in ipairs(redis.call('HMGET', stamps, unpack(fields))) do
+    generation = math.max(generation, tonumber(stamp or 0) or 0)
+  end
+  return generation
+end
+
+-- The fields given as arguments from the n-th on.
+local function fields_from(n)
+  local fields = {}
+  for i = n, #ARGV do
+    fields[#fields + 1] = ARGV[i]
+  end
+  return fields
+end

@@ -1,0 +1,89 @@
+"""What a booking empties, through a whole gateway that learned the account from Cal.com's answers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from loadtest.client import Client, Response
+from tests.acceptance import race
+from tests.acceptance.harness import BOOKINGS, KEY, SLOTS, Simulator, gateway, simulating
+from tests.tools import eventually
+
+pytestmark = pytest.mark.acceptance
+
+DAY = "2027-02-0"
+# 102 is another of ada's own types.
+OWN, SAME_HOST = 101, 102
+
+
+@pytest.fixture
+async def simulator(tmp_path: Path) -> AsyncIterator[Simulator]:
+    flags = ["--latency", "none", "--rate-limit", "1000000", "--slots-cache", "0"]
+    async with simulating(tmp_path / "sim", *flags) as running:
+        yield running
+
+
+def slots(kind: int, first: int, last: int) -> str:
+    return f"/v2/slots?eventTypeId={kind}&start={DAY}{first}&end={DAY}{last}"
+
+
+async def is_hit(client: Client, target: str) -> bool:
+    answer = await client.get(target, SLOTS)
+    assert answer.status == 200
+    return "; hit" in (answer.header("cache-status") or "")
+
+
+async def book(client: Client, start: str) -> Response:
+    return await client.request(
+        "POST", "/v2/bookings", headers=BOOKINGS, body=race.booking(OWN, start, number=1)
+    )
+
+
+async def test_a_booking_takes_its_days_from_its_hosts_types_and_leaves_the_others(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    quick = {
+        "account_map_seconds": 600,
+        "upstream_read_timeout_seconds": 0.5,
+        "upstream_connect_timeout_seconds": 0.5,
+        "upstream_slots_cache_seconds": 0,
+        "upstream_slots_cache_margin_seconds": 0.05,
+    }
+    near, far = slots(OWN, 1, 1), slots(OWN, 8, 9)
+    shared = slots(SAME_HOST, 1, 1)
+    async with gateway(tmp_path, simulator, **quick) as stack, Client(stack.urls.proxy) as client:
+        await client.get("/v2/me", KEY)
+
+        async def is_known() -> bool:
+            """Known for certain, which takes as long as a fetch from before could run."""
+            for target in (near, far, shared):
+                await client.get(target, SLOTS)
+            made = await book(client, f"{DAY}4T10:00:00Z")
+            if made.status == 201:
+                uid = made.json()["data"]["uid"]
+                await client.request("POST", f"/v2/bookings/{uid}/cancel", headers=BOOKINGS, body=b"{}")
+            return await is_hit(client, far)
+
+        await eventually(is_known, seconds=60)
+        for target in (near, far, shared):
+            await client.get(target, SLOTS)
+        made = await book(client, f"{DAY}1T10:00:00Z")
+        assert made.status == 201
+        assert await is_hit(client, far)
+        assert not await is_hit(client, near)
+        assert not await is_hit(client, shared)
+
+
+async def test_a_gateway_that_learns_nothing_asks_for_nothing_of_its_own(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    async with (
+        gateway(tmp_path, simulator, account_map_seconds=0) as stack,
+        Client(stack.urls.proxy) as client,
+    ):
+        await client.get("/v2/me", KEY)
+        await asyncio.gather(*(client.get("/v2/me", KEY) for _ in range(3)))
+        journal = await simulator.ask("GET", "/journal")
+    assert {entry["target"] for entry in journal["entries"]} == {"/v2/me"}
