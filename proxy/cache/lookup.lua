@@ -22,7 +22,7 @@ if not entry[1] then
 end
 -- What was known of it when it was stored may be less than is known now: then more concerns it.
 local stored_fields = {}
-for field in string.gmatch(entry[6], '[^,]+') do
+for field in string.gmatch(entry[6] or '*,?', '[^,]+') do
   stored_fields[#stored_fields + 1] = field
 end
 local valid = 0
