@@ -98,6 +98,9 @@ class Settings(BaseSettings):
         default=None,
         description="PostgreSQL of Cal.com for the monitor, or `embedded` to try out; unset: features off.",
     )
+    database_schema: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] = Field(
+        default="public", description="Schema of that database in which the tables are."
+    )
     data_dir: Annotated[Path, BeforeValidator(_not_empty)] = Field(
         default=Path(".calgate"),
         description="Folder for embedded servers, metrics and run-files; one running gateway per folder.",

@@ -59,7 +59,7 @@ def _database(settings: Settings) -> "Database | None":
     # A monitor without a database need not load its driver.
     from monitor.database import Database
 
-    return Database(settings.database_url)
+    return Database(settings.database_url, settings.database_schema)
 
 
 async def serve(view: View, sock: socket.socket, on_listening: Callable[[str], None] | None) -> None:

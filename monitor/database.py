@@ -6,6 +6,7 @@ from psycopg.rows import TupleRow
 from core.postgres import connect
 from monitor.facts import IndexFact
 from monitor.indexes import IndexStatus, collect
+from monitor.indexes.status import DEFAULT_SCHEMA
 
 _STATEMENT_SECONDS = 4.0
 
@@ -13,9 +14,10 @@ _STATEMENT_SECONDS = 4.0
 class Database:
     """Reads the expected indexes of one database; raises psycopg.Error when it cannot."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, schema: str = DEFAULT_SCHEMA) -> None:
         """Connect on the first look, not here."""
         self._url = url
+        self._schema = schema
         self._connection: AsyncConnection[TupleRow] | None = None
 
     async def read_indexes(self) -> tuple[IndexFact, ...]:
@@ -25,7 +27,7 @@ class Database:
                 self._url, application_name="calgate monitor", statement_timeout_seconds=_STATEMENT_SECONDS
             )
         try:
-            return facts(await collect(self._connection))
+            return facts(await collect(self._connection, self._schema))
         except BaseException:
             # Broken, or cut off in the middle of an answer that a next query would take for its own.
             await self.close()

@@ -31,7 +31,7 @@ from monitor.indexes.report import (
     status_table,
     step_row,
 )
-from monitor.indexes.status import DEFAULT_SCHEMA, IndexStatus, collect
+from monitor.indexes.status import IndexStatus, collect
 
 _T = TypeVar("_T")
 
@@ -41,7 +41,7 @@ _WORK = {Action.KEEP: "already there", Action.CREATE: "create", Action.REBUILD: 
 _OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Answer as one JSON document."),
     click.option("--database-url", metavar="URL", help="Instead of CALGATE_DATABASE_URL; may be `embedded`."),
-    click.option("--schema", metavar="NAME", help=f"Where the tables are.  [default: {DEFAULT_SCHEMA}]"),
+    click.option("--schema", metavar="NAME", help="Instead of CALGATE_DATABASE_SCHEMA."),
     click.option(
         "--reference",
         "rows",
@@ -62,7 +62,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     def wrapper(*args: Any, schema: str | None, rows: int | None, **kwargs: Any) -> None:
         if rows is not None and schema not in (None, REFERENCE_SCHEMA):
             raise click.UsageError(f"--reference uses the schema {REFERENCE_SCHEMA}; leave --schema out.")
-        schema = schema or (DEFAULT_SCHEMA if rows is None else REFERENCE_SCHEMA)
+        loaded: Loaded = args[0]
+        schema = schema or (loaded.settings.database_schema if rows is None else REFERENCE_SCHEMA)
         command(*args, schema=schema, rows=rows, **kwargs)
 
     for option in reversed(_OPTIONS):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from core.errors import SettingsError
 from core.settings import Loaded, load
+from monitor.indexes.reference import REFERENCE_SCHEMA
 
 # Beyond this, Cal.com's window of a minute shrinks below the time that real sockets and processes need.
 FASTEST = 30.0
@@ -50,6 +51,7 @@ def settings_for(wishes: Wishes, *, upstream_url: str, account: str) -> Loaded:
         "upstream_url": upstream_url,
         "redis_url": "embedded",
         "database_url": "embedded",
+        "database_schema": REFERENCE_SCHEMA,
         "data_dir": str(folder),
         "account": account,
         "proxy_listen": wishes.listen,
