@@ -15,9 +15,8 @@ from calcom import ratelimit, versions
 from calcom.paths import Classified, Route, classify, normalise
 from calcom.slots import Query, loosely, parse
 from core.clock import Clock
-from proxy.account.account import Account
+from proxy.account.account import Account, Stranger
 from proxy.cache.serve import Answer, SlotsCache
-from proxy.cache.stamps import written_by
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
@@ -50,13 +49,13 @@ class Gateway:
     slots: SlotsCache
     upstream: Upstream
     writes: Writes
+    account: Account | Stranger
     telemetry: Telemetry
     log: AccessLog
     clock: Clock
     is_ready: Callable[[], bool]
     max_body: int
     body_seconds: float
-    account: Account | None = None
     draining: bool = field(default=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,8 +96,7 @@ class Gateway:
         elif kind.is_write:
             await self._write(request, kind)
         else:
-            account = self.account
-            plain = account is not None and account.listens_to(request.method, request.target, kind)
+            plain = self.account.listens_to(request.method, request.target, kind)
             await self._pass(request, await self._call(request, kind, plain=plain))
 
     async def _own(self, request: Request) -> None:
@@ -125,7 +123,7 @@ class Gateway:
         if query is not None:
             call = await self._call(request, kind, shared=True)
             answer = await self.slots.answer(query, call)
-            if self.account is not None and answer.outcome == "miss":
+            if answer.outcome == "miss":
                 self.account.saw(call, answer.status)
             await self._reply(request, answer)
             return
@@ -166,7 +164,7 @@ class Gateway:
 
     async def _write(self, request: Request, kind: Classified) -> None:
         """A write: once it has left, neither a client that goes away nor a stop may interrupt it."""
-        call = await self._call(request, kind, plain=self.account is not None and kind.touches_slots)
+        call = await self._call(request, kind, plain=kind.touches_slots)
         if isinstance(call.body, bytes):
             await outlive(self._write_through(request, call), name="write")
         else:
@@ -177,28 +175,18 @@ class Gateway:
         if not call.kind.touches_slots:
             await self._stream(request, call, None)
             return
-        async with self.writes.intent() as intent:
-            leaving = None
+        async with self.writes.intent() as intent, self.account.informed(intent, call) as told:
             try:
-                if self.account is not None:
-                    leaving = await self.account.leaving(intent.write, call)
                 response = await self.upstream.send(call)
                 intent.status = response.status_code
-                body = await read(response)
+                told.body = body = await read(response)
             except NotSent:
                 intent.sent = False
                 raise
             except UpstreamTimeout as refusal:
-                if self.account is not None:
-                    await self.account.lost(call)
                 raise OutcomeUnknown from refusal
-            finally:
-                if leaving is not None and self.account is not None and intent.changed_nothing:
-                    await self.account.unchanged(leaving)
-            if leaving is not None and self.account is not None and not intent.changed_nothing:
-                reach = await self.account.landed(leaving, call, response.status_code, body)
-                intent.fields = written_by(reach)
-                request.facts["reach"] = sorted({touch.rule for touch in reach.touches})
+        if told.reach is not None:
+            request.facts["reach"] = sorted({touch.rule for touch in told.reach.touches})
         # Only now: when the client reads its answer, no process serves the old availability any more.
         request.facts["upstream_status"] = response.status_code
         headers = [*returned(response.headers.raw), (b"cache-status", b"calgate; fwd=method")]
@@ -216,10 +204,8 @@ class Gateway:
             await self._stream(request, call, offered)
 
     async def _stream(self, request: Request, call: Call, offered: Query | None) -> None:
-        listener = self.account
-        if listener is not None and not listener.listens_to(call.method, call.target, call.kind):
-            listener = None
-        fence, began = (listener.fence() if listener else None), self.clock.now()
+        is_heard = self.account.listens_to(call.method, call.target, call.kind)
+        fence, began = self.account.fence(), self.clock.now()
         if offered is None:
             response = await self.upstream.send(call)
         else:
@@ -228,12 +214,12 @@ class Gateway:
             headers = returned(response.headers.raw, framed=True)
             detail = b"calgate; fwd=method" if call.kind.is_write else b"calgate; fwd=bypass"
             headers.append((b"cache-status", detail))
-            if listener is not None or (request.version == "1.0" and not has(headers, b"content-length")):
+            if is_heard or (request.version == "1.0" and not has(headers, b"content-length")):
                 # A client of HTTP/1.0 knows no chunks, and takes a cut for the end: it gets a length.
                 body = await read(response)
-                if listener is not None:
+                if is_heard:
                     # Before the client has it: what it does next may depend on our knowing the same.
-                    await listener.heard(call, fence, began, response.status_code, body)
+                    await self.account.heard(call, fence, began, response.status_code, body)
                 headers = [(name, value) for name, value in headers if name != b"content-length"]
                 await request.answer(response.status_code, headers, body)
                 return

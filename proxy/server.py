@@ -23,7 +23,7 @@ from core.settings import Settings
 from core.tasks import spawn
 from exporters.slots import WorkerSlot
 from proxy import upstream
-from proxy.account.account import Account
+from proxy.account.account import Account, Stranger
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
@@ -147,11 +147,11 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
             telemetry,
             clock,
             ttl=settings.slots_ttl_seconds,
-            types_of=account.types_of if account else lambda _: None,
+            types_of=account.types_of,
         )
         ready = Readiness(redis)
         await ready.look()
-        if account is not None:
+        if isinstance(account, Account):
             learning = spawn(account.run(), name="account")
         yield (
             Gateway(
@@ -182,10 +182,10 @@ def _account(
     calls: upstream.Upstream,
     clock: Clock,
     timing: Timing,
-) -> Account | None:
-    """What is known of the account; None when nothing shall be, and a booking then concerns all of it."""
+) -> Account | Stranger:
+    """What is known of the account; a stranger when nothing shall be."""
     if settings.account_map_seconds == 0:
-        return None
+        return Stranger()
 
     async def fetch(target: str, headers: Mapping[str, str]) -> tuple[int, object]:
         raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]

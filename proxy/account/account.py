@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -22,9 +23,11 @@ from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper, Mark
 from proxy.account.reaching import reach_of
 from proxy.account.refresh import Refresher
+from proxy.cache.stamps import written_by
 from proxy.edge.headers import as_text
 from proxy.refusals import StoreUnavailable
 from proxy.upstream import Call
+from proxy.writes import Intent
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,39 @@ class Leaving:
     write: str
     mark: Mark
     changes_map: bool
+
+
+@dataclass(slots=True)
+class Told:
+    """What came back of a write: its whole answer, and what it may have touched."""
+
+    body: bytes | None = None
+    reach: Reach | None = None
+
+
+class Stranger:
+    """Where nothing is learned of the account: every write may have changed everything."""
+
+    def types_of(self, query: Query) -> None:
+        """Never certain."""
+
+    def listens_to(self, method: str, target: bytes, kind: Classified) -> bool:
+        """To nothing."""
+        return False
+
+    def fence(self) -> None:
+        """None is needed."""
+
+    async def heard(self, call: Call, fence: int | None, began: float, status: int, body: bytes) -> None:
+        """Forget it."""
+
+    def saw(self, call: Call, status: int) -> None:
+        """Look away."""
+
+    @asynccontextmanager
+    async def informed(self, intent: Intent, call: Call) -> AsyncIterator[Told]:
+        """Leave the intent as it is."""
+        yield Told()
 
 
 class Account:
@@ -123,7 +159,31 @@ class Account:
         if 200 <= status < 300 and is_looked_at:
             self._refresher.saw_credential(as_text(call.headers))
 
-    async def leaving(self, write: str, call: Call) -> Leaving:
+    @asynccontextmanager
+    async def informed(self, intent: Intent, call: Call) -> AsyncIterator[Told]:
+        """Around the call of a write: says on `intent` what it may have changed, and remembers what is told of it.
+
+        The body puts the whole answer into `Told`. Raises StoreUnavailable before the body: nothing may leave then.
+        """
+        try:
+            leaving = await self._leaving(intent.write, call)
+        except StoreUnavailable:
+            intent.sent = False
+            raise
+        told = Told()
+        try:
+            yield told
+        finally:
+            if intent.changed_nothing:
+                await self._unchanged(leaving)
+            elif intent.outcome_known and told.body is not None:
+                told.reach = await self._landed(leaving, call, intent.status, told.body)
+                intent.fields = written_by(told.reach)
+            else:
+                # Everything may have changed. If that includes the map, nothing is learned until it no longer can.
+                await self._outdate(call, self._clock.now())
+
+    async def _leaving(self, write: str, call: Call) -> Leaving:
         """Before a write leaves. Raises StoreUnavailable: then it must not."""
         path = _path(call.target)
         if not changes_map(call.method, path):
@@ -134,7 +194,7 @@ class Account:
             raise StoreUnavailable(retry_after=1.0) from error
         return Leaving(write, mark, changes_map=True)
 
-    async def unchanged(self, leaving: Leaving) -> None:
+    async def _unchanged(self, leaving: Leaving) -> None:
         """The write never left, or was refused before it was looked at. Never raises."""
         if leaving.changes_map:
             try:
@@ -142,14 +202,7 @@ class Account:
             except RedisError:
                 _log.warning("account.change_not_ended")
 
-    async def lost(self, call: Call) -> None:
-        """The write left and nobody knows what came of it; the caller takes it for a change of everything.
-
-        If it changes the map, nothing is learned until it can no longer land. Never raises.
-        """
-        await self._outdate(call, self._clock.now())
-
-    async def landed(self, leaving: Leaving, call: Call, status: int, body: bytes) -> Reach:
+    async def _landed(self, leaving: Leaving, call: Call, status: int, body: bytes) -> Reach:
         """What the write may have touched; also remembers what its answer tells. Never raises."""
         now = self._clock.now()
         # Uids have case, so the rules are given the path as it was sent.
