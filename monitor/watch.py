@@ -7,13 +7,13 @@ from prometheus_client.core import Metric as Family
 from redis.asyncio import Redis
 
 from core.clock import Clock
+from core.keys import Keys
 from core.settings import Settings
 from exporters.collectors import breaker, budget, cache, jobs
 from exporters.collectors.breaker import BreakerFacts
 from exporters.collectors.budget import BudgetFacts
 from exporters.collectors.cache import CacheFacts
 from exporters.collectors.jobs import JobFacts
-from exporters.collectors.store import StoreKeys
 from exporters.merge import Merged, SlotReader
 from monitor import facts as known
 from monitor import history, scheduler, status, verdict
@@ -40,7 +40,7 @@ class Watch:
         self._build = known.this_build()
         self._slots = SlotReader(settings.data_dir / "metrics")
         self._history = history.History()
-        keys = StoreKeys(settings.account)
+        keys = Keys(settings.account)
         # The gateway counts in the window and its guard; a shorter look would show less than it refuses for.
         window = settings.rate_window_seconds + settings.rate_guard_seconds
 

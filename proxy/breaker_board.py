@@ -10,9 +10,9 @@ from redis.exceptions import RedisError
 
 from calcom.paths import Breaker as Endpoints
 from core.clock import Clock
+from core.keys import Keys
 from core.tasks import spawn
 from proxy.breaker import Breaker
-from proxy.cache.keys import Keys
 from proxy.telemetry import Telemetry
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 
 _log = logging.getLogger(__name__)
 

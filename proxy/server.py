@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from calcom import ratelimit
 from calcom.paths import classify
 from core.clock import Clock, SystemClock
+from core.keys import Keys
 from core.redis import connect
 from core.settings import Settings
 from core.tasks import spawn
@@ -30,7 +31,6 @@ from proxy.account.refresh import Refresher
 from proxy.app import Gateway
 from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
-from proxy.cache.keys import Keys
 from proxy.cache.serve import SlotsCache
 from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog

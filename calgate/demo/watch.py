@@ -9,9 +9,9 @@ from redis.exceptions import RedisError
 from calgate.demo.figures import Store, Upstream
 from calgate.demo.truth import Auditor
 from core.clock import Clock
+from core.keys import Keys
 from core.settings import Settings
 from exporters.collectors import breaker, budget, cache, jobs
-from exporters.collectors.store import StoreKeys
 from loadtest.client import Client, ClientError
 
 
@@ -62,7 +62,7 @@ class Watcher:
         )
 
     async def _ask_store(self) -> None:
-        keys = StoreKeys(self.settings.account)
+        keys = Keys(self.settings.account)
         window = self.settings.rate_window_seconds + self.settings.rate_guard_seconds
         budgets = await budget.read(self.redis, keys, limit=self.settings.rate_limit, window_seconds=window)
         breakers = await breaker.read(self.redis, keys)

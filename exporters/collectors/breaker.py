@@ -8,8 +8,8 @@ import orjson
 from prometheus_client.core import Metric as Family
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from exporters.catalogue import BREAKER_ENDPOINTS, BREAKER_STATES
-from exporters.collectors.store import StoreKeys
 from exporters.families import gauges
 
 
@@ -51,7 +51,7 @@ def _parse_one(endpoint: str, record: bytes | None) -> BreakerState:
     return BreakerState(endpoint, state, since / 1000 if since > 1e11 else since)
 
 
-async def read(redis: Redis, keys: StoreKeys) -> BreakerFacts:
+async def read(redis: Redis, keys: Keys) -> BreakerFacts:
     """Ask in one round trip."""
     answer: Any = redis.hgetall(keys.breaker)
     return parse(await answer)

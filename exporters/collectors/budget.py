@@ -7,8 +7,8 @@ from typing import Any
 from prometheus_client.core import Metric as Family
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from exporters.catalogue import CREDENTIALS
-from exporters.collectors.store import StoreKeys
 from exporters.families import gauges
 
 PEAK_SECONDS = 60
@@ -90,7 +90,7 @@ def _trouble(one: CredentialBudget) -> tuple[float, float, int]:
     return (one.blocked_until, one.peak / max(one.limit, 1), one.used)
 
 
-async def read(redis: Redis, keys: StoreKeys, *, limit: int, window_seconds: float) -> BudgetFacts:
+async def read(redis: Redis, keys: Keys, *, limit: int, window_seconds: float) -> BudgetFacts:
     """Ask for every credential seen, in two round trips.
 
     `limit` is for a credential whose own the gateway has not written down. `window_seconds` is the window the

@@ -6,7 +6,8 @@ from typing import Any
 from prometheus_client.core import Metric as Family
 from redis.asyncio import Redis
 
-from exporters.collectors.store import StoreKeys, store_time_ms
+from core.keys import Keys
+from exporters.collectors.store import store_time_ms
 from exporters.families import gauge
 
 
@@ -17,7 +18,7 @@ class CacheFacts:
     keys: int = 0
 
 
-async def read(redis: Redis, keys: StoreKeys) -> CacheFacts:
+async def read(redis: Redis, keys: Keys) -> CacheFacts:
     """Count in the index; the cost does not grow with the number of keys.
 
     Entries that an invalidation made unservable count until the clean-up job has run.

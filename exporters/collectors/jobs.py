@@ -8,7 +8,8 @@ import orjson
 from prometheus_client.core import Metric as Family
 from redis.asyncio import Redis
 
-from exporters.collectors.store import StoreKeys, store_time_ms
+from core.keys import Keys
+from exporters.collectors.store import store_time_ms
 from exporters.families import gauge
 
 LOOKED_AT = 512
@@ -83,7 +84,7 @@ def _of_member(member: bytes) -> _Waiting | None:
         return None
 
 
-async def read(redis: Redis, keys: StoreKeys) -> JobFacts:
+async def read(redis: Redis, keys: Keys) -> JobFacts:
     """Ask in two round trips; the cost is bounded by `LOOKED_AT`."""
     now_ms = await store_time_ms(redis)
     pipeline = redis.pipeline(transaction=False)

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calcom.reach import BookingFacts, still_known
-from proxy.cache.keys import Keys
+from core.keys import Keys
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class BookingIndex:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
-        self._prefix = f"{{cg:{keys.account}}}:bk:"
+        self._keys = keys
 
     async def remember(self, bookings: Iterable[BookingFacts], now: float) -> None:
         """Keep these until a day after they end, at most 400 days. What is too large to keep is forgotten,
@@ -47,9 +47,9 @@ class BookingIndex:
                 continue
             text = orjson.dumps(asdict(one), default=sorted)
             if len(text) > MAX_BYTES:
-                pipeline.delete(self._prefix + one.uid)
+                pipeline.delete(self._keys.booking(one.uid))
             else:
-                pipeline.set(self._prefix + one.uid, text, ex=_seconds(one, now))
+                pipeline.set(self._keys.booking(one.uid), text, ex=_seconds(one, now))
         try:
             await cast(Any, pipeline).execute()
         except RedisError as error:
@@ -69,7 +69,7 @@ class BookingIndex:
         if len(uid) > _LONGEST_UID:
             return None
         try:
-            text = await self._redis.get(self._prefix + uid)
+            text = await self._redis.get(self._keys.booking(uid))
         except RedisError as error:
             _log.warning("bookings.not_found", extra={"problem": type(error).__name__})
             return None

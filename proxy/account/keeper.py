@@ -18,10 +18,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calcom.account import AccountMap, Promises
+from core.keys import Keys
 from proxy.account import gaps
 from proxy.account.aged import Aged, Answer, is_same, laid_over, teaches, without
 from proxy.account.shelf import Conflict, Fenced, Held, Shelf
-from proxy.cache.keys import Keys
 
 _log = logging.getLogger(__name__)
 

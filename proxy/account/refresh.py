@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core.clock import Clock
+from core.keys import Keys
 from proxy.account import plan
 from proxy.account.aged import Aged, Answer
 from proxy.account.keeper import Keeper
-from proxy.cache.keys import Keys
 from proxy.scripts import Script, lua
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Refresher:
         self._clock = clock
         self._calls_a_minute = calls_a_minute
         self._lease = Script(redis, keys, lua(__package__, "lease"))
-        self._lease_key = f"{{cg:{keys.account}}}:map:refresher"
+        self._lease_key = keys.map_refresher
         self._token = uuid.uuid4().hex
         self._credential: Mapping[str, str] | None = None
         self._next_credential: Mapping[str, str] | None = None

@@ -9,9 +9,9 @@ import orjson
 from redis.asyncio import Redis
 
 from calcom.account import Promises
+from core.keys import Keys
 from proxy.account import codec
 from proxy.account.aged import REMEMBERED_SECONDS, Aged, from_ids
-from proxy.cache.keys import Keys
 from proxy.scripts import Script, lua
 
 MAX_BYTES: Final = 8_388_608
@@ -46,9 +46,8 @@ class Shelf:
     def __init__(self, redis: Redis, keys: Keys, promises: Promises) -> None:
         self._redis = redis
         self._promises = promises
-        name = f"{{cg:{keys.account}}}:map"
-        self._changes = f"{name}:changes"
-        self._names = [name, self._changes, keys.epoch]
+        self._changes = keys.map_changes
+        self._names = [keys.map, self._changes, keys.epoch]
         self._read = Script(redis, keys, lua(__package__, "version", "read"))
         self._publish = Script(redis, keys, lua(__package__, "version", "publish"))
         self._forget = Script(redis, keys, lua(__package__, "version", "forget"))

@@ -7,7 +7,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from proxy.scripts import lua
 
 

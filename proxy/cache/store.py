@@ -9,8 +9,8 @@ from typing import Any, cast
 import orjson
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from proxy.cache.entry import Entry
-from proxy.cache.keys import Keys
 from proxy.cache.stamps import ANYTHING, EVERYTHING, Fields
 from proxy.scripts import Script, lua
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from calcom.ratelimit import Credential, Told, limit_of
 from core.clock import Clock
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from proxy.scripts import Script, lua
 
 PEAKS_KEPT_SECONDS: Final = 600

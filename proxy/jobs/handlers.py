@@ -8,7 +8,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from proxy.jobs.job import Job
 from proxy.scripts import lua
 

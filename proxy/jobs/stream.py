@@ -13,7 +13,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from proxy.jobs.job import Job, fields_of_member
 from proxy.scripts import lua
 
@@ -38,12 +38,11 @@ class Stream:
         """See the queue of `account` as `consumer`, a name no other process may use at any time."""
         self._redis = redis
         self.consumer = consumer
-        self.stream = Keys(account).jobs
-        self.delayed = f"{self.stream}:delayed"
-        self.dead = f"{self.stream}:dead"
-        self.workers = f"{self.stream}:workers"
+        keys = Keys(account)
+        self.stream, self.delayed, self.dead = keys.jobs, keys.jobs_delayed, keys.jobs_dead
+        self.workers = keys.jobs_workers
         # Origins of retried jobs by when they were first added: those are no longer in the stream's order.
-        self.retried = f"{self.stream}:retried"
+        self.retried = keys.jobs_retried
         self._claim_from = "0-0"
         self._finish = redis.register_script(lua("proxy.jobs", "finish"))
         self._delay = redis.register_script(lua("proxy.jobs", "delay"))

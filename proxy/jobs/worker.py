@@ -8,11 +8,11 @@ import random
 import secrets
 
 from core.clock import Clock, SystemClock
+from core.keys import Keys
 from core.redis import connect
 from core.settings import Settings
 from core.tasks import spawn
 from exporters.slots import WorkerSlot
-from proxy.cache.keys import Keys
 from proxy.jobs.handlers import HANDLERS, Context
 from proxy.jobs.loop import Timing, Worker
 from proxy.jobs.metrics import SlotObserver

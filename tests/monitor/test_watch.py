@@ -3,14 +3,14 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from core.clock import FakeClock
+from core.keys import Keys
 from core.redis import connect
 from core.settings import Settings
-from exporters.collectors.store import StoreKeys
 from exporters.slots import WorkerSlot
 from monitor.watch import Watch
 from tests.monitor.worlds import INDEXES
 
-KEYS = StoreKeys("watch-test")
+KEYS = Keys("watch-test")
 REQUESTS = "calgate_http_requests_total"
 
 

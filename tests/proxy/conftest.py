@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from tests.proxy.running import Running, running, settings
 from tests.proxy.upstream import Upstream, scripted
 from tests.proxy.waiting import until

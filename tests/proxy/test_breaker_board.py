@@ -5,10 +5,10 @@ from redis.asyncio import Redis
 
 from calcom.paths import Breaker as Endpoints
 from core.clock import FakeClock
+from core.keys import Keys
 from core.redis import connect
 from proxy.breaker import Pass, State
 from proxy.breaker_board import BreakerBoard
-from proxy.cache.keys import Keys
 from tests.proxy.waiting import until
 
 

@@ -2,7 +2,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from proxy.scripts import Script, lua
 
 

@@ -14,7 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from redis.asyncio import Redis
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from tests.proxy.conftest import Start
 from tests.proxy.running import Running, running, settings
 from tests.proxy.upstream import Gate, Reply, Upstream

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core.clock import FakeClock
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from proxy.cache.stamps import ANYTHING, EVERYTHING, Fields
 from proxy.cache.store import Store, Timing
 from proxy.refusals import StoreUnavailable

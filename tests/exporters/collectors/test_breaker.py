@@ -1,11 +1,11 @@
 import pytest
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from exporters.collectors import breaker
 from exporters.collectors.breaker import BreakerFacts, BreakerState, parse
-from exporters.collectors.store import StoreKeys
 
-KEYS = StoreKeys("breaker-test")
+KEYS = Keys("breaker-test")
 
 
 def test_an_endpoint_nobody_wrote_about_is_closed() -> None:

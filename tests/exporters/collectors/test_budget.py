@@ -2,12 +2,13 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from exporters.collectors import budget
 from exporters.collectors.budget import BudgetFacts, CredentialBudget, alias_of, fold, parse_credential
-from exporters.collectors.store import StoreKeys, store_time_ms
+from exporters.collectors.store import store_time_ms
 
 NOW_MS = 1_000_000_000
-KEYS = StoreKeys("budget-test")
+KEYS = Keys("budget-test")
 ONE = CredentialBudget("c1", 120, 10, 20, 61.0, 0.0, 0.0)
 
 

@@ -1,10 +1,11 @@
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from exporters.collectors import cache
 from exporters.collectors.cache import CacheFacts
-from exporters.collectors.store import StoreKeys, store_time_ms
+from exporters.collectors.store import store_time_ms
 
-KEYS = StoreKeys("cache-test")
+KEYS = Keys("cache-test")
 
 
 async def test_an_empty_store_holds_no_keys(redis: Redis) -> None:

@@ -2,12 +2,13 @@ import json
 
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from exporters.collectors import jobs
 from exporters.collectors.jobs import JobFacts, parse
-from exporters.collectors.store import StoreKeys, store_time_ms
+from exporters.collectors.store import store_time_ms
 from proxy.jobs.job import Job
 
-KEYS = StoreKeys("jobs-test")
+KEYS = Keys("jobs-test")
 AT = 1_700_000_000_000
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from core.redis import connect
 from proxy.account.keeper import Keeper
-from proxy.cache.keys import Keys
 
 Process = Callable[..., Keeper]
 

@@ -10,12 +10,12 @@ from calcom.paths import classify
 from calcom.ratelimit import credential
 from calcom.reach import BookingFacts
 from core.clock import FakeClock
+from core.keys import Keys
 from core.redis import connect
 from proxy.account.account import Account, Stranger
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
-from proxy.cache.keys import Keys
 from proxy.cache.stamps import EVERYTHING
 from proxy.refusals import StoreUnavailable
 from proxy.upstream import Call

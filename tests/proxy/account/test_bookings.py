@@ -8,9 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from calcom.reach import BookingFacts
+from core.keys import Keys
 from core.redis import connect
 from proxy.account.bookings import MAX_BYTES, BookingIndex
-from proxy.cache.keys import Keys
 
 NOW = 1_800_000_000.0
 START = datetime.fromtimestamp(NOW, UTC) + timedelta(days=2)

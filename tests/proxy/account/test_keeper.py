@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calcom.account import AccountMap, EventTypeFacts, Promises
+from core.keys import Keys
 from proxy.account import shelf
 from proxy.account.aged import Answer
 from proxy.account.keeper import Keeper
-from proxy.cache.keys import Keys
 from tests.proxy.account.calcom import ACCOUNT, answer, event_type, everything, success
 from tests.proxy.account.conftest import Process
 from tests.proxy.waiting import until

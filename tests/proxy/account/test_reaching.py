@@ -8,11 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from calcom.reach import UNMAPPED, Reach, Write, bookings_in
+from core.keys import Keys
 from proxy.account import reaching
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper, Mark
 from proxy.account.reaching import reach_of
-from proxy.cache.keys import Keys
 from tests.proxy.account.calcom import ACCOUNT, answer, event_type, success
 from tests.proxy.account.conftest import Process
 

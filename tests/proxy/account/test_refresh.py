@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from calcom.account import AccountMap
 from core.clock import FakeClock
+from core.keys import Keys
 from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
-from proxy.cache.keys import Keys
 from tests.proxy.account.calcom import ACCOUNT, success
 from tests.proxy.account.conftest import Process
 from tests.proxy.waiting import until

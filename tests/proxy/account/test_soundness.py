@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from core.keys import Keys
 from proxy.account.keeper import Keeper, Mark
-from proxy.cache.keys import Keys
 from tests.proxy.account.calcom import answer, event_type
 from tests.proxy.account.conftest import Process
 

@@ -9,11 +9,11 @@ from redis.asyncio import Redis
 
 from calcom.reach import Reach, bookings_in
 from core.clock import FakeClock
+from core.keys import Keys
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.reaching import reach_of
 from proxy.account.refresh import Refresher
-from proxy.cache.keys import Keys
 from tests.calcom.reach.desk import NOW, Desk, Request
 from tests.proxy.account.conftest import Process
 from tests.proxy.waiting import until

@@ -10,10 +10,10 @@ import pytest
 from redis.asyncio import Redis
 
 from core.embedded import EmbeddedRedis
+from core.keys import Keys
 from core.redis import connect
 from proxy.cache import epoch
 from proxy.cache.entry import Entry
-from proxy.cache.keys import Keys
 from proxy.cache.stamps import ANYTHING
 from proxy.cache.store import Store, Timing
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable
 import pytest
 from redis.asyncio import Redis
 
+from core.keys import Keys
 from proxy.cache import serve
-from proxy.cache.keys import Keys
 from proxy.cache.stamps import Fields
 from proxy.cache.store import Store
 from tests.proxy.conftest import Start, settled

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from core.keys import Keys
 from proxy.cache.entry import Entry
-from proxy.cache.keys import Keys
 from proxy.cache.stamps import ANYTHING
 from proxy.cache.store import Store, Timing
 from tests.proxy.conftest import settled

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from calcom.ratelimit import TOKEN_LIMIT, Credential, Kind, Told
 from core.clock import FakeClock, SystemClock
+from core.keys import Keys
 from core.redis import connect
-from proxy.cache.keys import Keys
 from proxy.governor.limiter import Grant, Limiter, Limits, Wait
 
 KEY = Credential(Kind.API_KEY, "aaaa")

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from redis.asyncio import Redis
 
 from core.clock import SystemClock
+from core.keys import Keys
 from core.tasks import spawn
-from proxy.cache.keys import Keys
 from proxy.jobs.handlers import Context, Handler
 from proxy.jobs.job import Job
 from proxy.jobs.loop import Timing, Worker

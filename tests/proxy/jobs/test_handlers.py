@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from proxy.cache.keys import Keys
+from core.keys import Keys
 from proxy.jobs.handlers import BATCH, Context, clean, sweep_expired
 from proxy.jobs.job import Job
 from tests.proxy.jobs.support import ACCOUNT, Memory

@@ -6,8 +6,8 @@ from redis.asyncio import Redis
 
 from core.embedded import EmbeddedRedis
 from core.embedded.engines import Engine
+from core.keys import Keys
 from core.redis import connect
-from proxy.cache.keys import Keys
 from proxy.jobs.handlers import HANDLERS, Context
 from proxy.jobs.job import Job
 from tests.proxy.jobs.support import ACCOUNT, Memory, drained, make_worker, stream, until, working

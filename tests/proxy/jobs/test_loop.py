@@ -6,8 +6,8 @@ import dataclasses
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from core.keys import Keys
 from core.tasks import spawn
-from proxy.cache.keys import Keys
 from proxy.jobs.handlers import Context
 from proxy.jobs.job import Job
 from proxy.jobs.stream import GROUP

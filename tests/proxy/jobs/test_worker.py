@@ -7,11 +7,11 @@ import pytest
 from redis.asyncio import Redis
 
 from core.embedded import EmbeddedRedis
+from core.keys import Keys
 from core.redis import connect
 from core.settings import Settings, load_settings
 from core.tasks import spawn
 from exporters.slots import SlotError, WorkerSlot, merge
-from proxy.cache.keys import Keys
 from proxy.jobs import worker
 from proxy.jobs.stream import Stream
 from tests.proxy.jobs.support import drained

@@ -72,6 +72,45 @@ class Keys:
         return self._key("jobs")
 
     @property
+    def jobs_delayed(self) -> str:
+        """Sorted set: jobs by the millisecond of their next try."""
+        return self._key("jobs:delayed")
+
+    @property
+    def jobs_retried(self) -> str:
+        """Sorted set: jobs that were tried before by the millisecond they were first added."""
+        return self._key("jobs:retried")
+
+    @property
+    def jobs_workers(self) -> str:
+        """Sorted set: job workers by the millisecond their lease runs out."""
+        return self._key("jobs:workers")
+
+    @property
+    def jobs_dead(self) -> str:
+        """Stream of jobs that were given up."""
+        return self._key("jobs:dead")
+
+    @property
+    def map(self) -> str:
+        """Hash: the account map that all processes share."""
+        return self._key("map")
+
+    @property
+    def map_changes(self) -> str:
+        """Sorted set: writes on their way that may change the map, by the millisecond they no longer can."""
+        return self._key("map:changes")
+
+    @property
+    def map_refresher(self) -> str:
+        """The lease of the process that keeps the map learned."""
+        return self._key("map:refresher")
+
+    def booking(self, uid: str) -> str:
+        """JSON: what was last told of one booking."""
+        return self._key(f"bk:{uid}")
+
+    @property
     def credentials(self) -> str:
         """Hash: credential digest to the alias that metrics show."""
         return self._key("creds")

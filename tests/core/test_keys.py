@@ -1,9 +1,10 @@
-from proxy.cache.keys import Keys
+from core.keys import Keys
 
 
 def names(keys: Keys) -> list[str]:
     plain = [getattr(keys, n) for n, v in vars(Keys).items() if isinstance(v, property)]
     made = [keys.entry("x"), keys.fetches("x"), keys.permits("x"), keys.peaks("x"), keys.blocked("x")]
+    made.append(keys.booking("x"))
     return plain + made
 
 
