@@ -120,6 +120,9 @@ def varnish(upstream: str, folder: Path, core: int) -> Iterator[str]:
     port = free_port()
     argv = [
         binary,
+        # Without its jail it may use a folder that is ours alone.
+        "-j",
+        "none",
         "-F",
         "-n",
         str(folder),
