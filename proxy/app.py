@@ -96,8 +96,8 @@ class Gateway:
         elif kind.is_write:
             await self._write(request, kind)
         else:
-            plain = self.account.listens_to(request.method, request.target, kind)
-            await self._pass(request, await self._call(request, kind, plain=plain))
+            is_heard = self.account.listens_to(request.method, request.target, kind)
+            await self._pass(request, await self._call(request, kind, plain=is_heard), is_heard=is_heard)
 
     async def _own(self, request: Request) -> None:
         """The gateway's own paths, and everything that is nobody's."""
@@ -192,19 +192,23 @@ class Gateway:
         headers = [*returned(response.headers.raw), (b"cache-status", b"calgate; fwd=method")]
         await request.answer(response.status_code, headers, body)
 
-    async def _pass(self, request: Request, call: Call, *, offered: Query | None = None) -> None:
+    async def _pass(
+        self, request: Request, call: Call, *, offered: Query | None = None, is_heard: bool = False
+    ) -> None:
         """Stream Cal.com's answer through; a client that goes away ends a read, but never a write."""
         if call.kind.is_write:
-            await outlive(self._stream(request, call, offered), name="write")
+            await outlive(self._stream(request, call, offered, is_heard=is_heard), name="write")
         elif isinstance(call.body, bytes):
             async with request.watched():
-                await self._stream(request, call, offered)
+                await self._stream(request, call, offered, is_heard=is_heard)
         else:
             # While its body is coming, the body tells that the client has gone.
-            await self._stream(request, call, offered)
+            await self._stream(request, call, offered, is_heard=is_heard)
 
-    async def _stream(self, request: Request, call: Call, offered: Query | None) -> None:
-        is_heard = self.account.listens_to(call.method, call.target, call.kind)
+    async def _stream(
+        self, request: Request, call: Call, offered: Query | None, *, is_heard: bool = False
+    ) -> None:
+        """Pass one answer on; one that *is_heard* was asked for uncoded, and is also told to the account."""
         fence, began = self.account.fence(), self.clock.now()
         if offered is None:
             response = await self.upstream.send(call)
