@@ -51,6 +51,34 @@ class Keys:
         """Hash: fetches of one span that Cal.com's slot cache may still remember."""
         return self._key(f"f:{span}")
 
+    def filling(self, digest: str) -> str:
+        """Hash: the process that fetches one answer for the fleet, and the generation it will be good for."""
+        return self._key(f"l:{digest}")
+
+    def passing(self, digest: str) -> str:
+        """Hash: an answer that is not kept, for those who waited for it in other processes."""
+        return self._key(f"p:{digest}")
+
+    @property
+    def overlays(self) -> str:
+        """Hash: recent generation to the times its booking took, where these are all that it changed."""
+        return self._key("overlays")
+
+    @property
+    def told(self) -> str:
+        """Channel: what every process must hear of at once (pushes.py)."""
+        return self._key("told")
+
+    @property
+    def near(self) -> str:
+        """There while some process may hold answers of its own; a write must outlast their lease."""
+        return self._key("near")
+
+    @property
+    def shapes(self) -> str:
+        """Hash: event type to what is known of whether its ranges may be shared, as JSON."""
+        return self._key("shapes")
+
     @property
     def index(self) -> str:
         """Sorted set: entry keys by generation; its size is the number of entries."""
