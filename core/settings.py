@@ -142,6 +142,54 @@ class Settings(BaseSettings):
         default=60,
         description="Seconds an availability answer stays fresh when nothing happens to it.",
     )
+    slots_stale_seconds: _Seconds = Field(
+        ge=0,
+        le=86_400,
+        default=30,
+        description="Seconds an answer that is no longer fresh is still served, and asked for again behind that.",
+    )
+    slots_stale_if_error_seconds: _Seconds = Field(
+        ge=0,
+        le=604_800,
+        default=86_400,
+        description="Seconds an answer may be served after it was fresh when Cal.com cannot be asked; it says so.",
+    )
+    slots_early_refresh: _Seconds = Field(
+        ge=0,
+        le=10,
+        default=1.0,
+        description="How eagerly answers are asked for again before they end, in proportion to what asking "
+        "takes; 0 waits for their end.",
+    )
+    slots_distinct_after_write: bool = Field(
+        default=True,
+        description="After a write, ask Cal.com in a way its own cache has not heard (a millisecond in the end "
+        "of the range) instead of waiting that cache out.",
+    )
+    overlay_seconds: _Seconds = Field(
+        ge=0,
+        le=60,
+        default=10,
+        description="Seconds after a booking for which a cached answer is served without what the booking took, "
+        "while Cal.com is asked again; 0 never does.",
+    )
+    cache_max_entries: _Count = Field(
+        ge=100,
+        le=10_000_000,
+        default=20_000,
+        description="Most cached answers kept in Redis; those that would end next make way.",
+    )
+    l1: bool = Field(
+        default=True,
+        description="Answer from the process's own memory while Redis tells of every change; false asks Redis "
+        "on every hit.",
+    )
+    l1_bytes: _Count = Field(
+        ge=0,
+        le=17_179_869_184,
+        default=67_108_864,
+        description="Most memory each gateway process uses for answers of its own.",
+    )
     upstream_slots_cache_seconds: _Seconds = Field(
         ge=0,
         le=60,
@@ -232,6 +280,9 @@ class Settings(BaseSettings):
     )
     log_format: Literal["json", "console"] = Field(
         default="json", description="json: one object a line, for machines; console: for people."
+    )
+    access_log: Literal["all", "no-hits", "off"] = Field(
+        default="all", description="Which requests get a line: all, those that no cached answer served, or none."
     )
 
     @classmethod
