@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 PARAMETERS: Final = frozenset(
     {
@@ -83,6 +83,51 @@ def loosely(query_string: str) -> Query:
     start = values.get("start") or values.get("startTime") or ""
     end = values.get("end") or values.get("endTime") or ""
     return Query(key="", span=span(start, end))
+
+
+def parse_legacy(query_string: str, version: str, cookie_uid: str) -> Query | None:
+    """Read a query of the older call (contract 4.2); `None` when it is not one to keep.
+
+    Its parameters are many and loosely checked, so two queries are equal only if they say the same, and a
+    caller's own reservation, named by the cookie *cookie_uid*, does not hide its slot from that caller.
+    """
+    try:
+        pairs = parse_qsl(query_string, keep_blank_values=True, strict_parsing=bool(query_string))
+    except ValueError:
+        return None
+    if any(odd in part for pair in pairs for part in pair for odd in ("\x00", "\ufffd")):
+        return None
+    values = dict(pairs)
+    start, end = values.get("startTime"), values.get("endTime")
+    if not start or not end:
+        return None
+    key = _digest(["legacy", version, cookie_uid, *(f"{name}={value}" for name, value in sorted(pairs))])
+    return Query(key=key, span=span(start, end), parameters=tuple(sorted(pairs)))
+
+
+def distinct(target: bytes, number: int) -> bytes | None:
+    """The same question asked so that Cal.com's own slot cache has not heard it: *number* from 1 to 998.
+
+    That cache is keyed by the parsed input (contract 4.1), and the end of the range is told apart to the
+    millisecond while no slot begins between two whole minutes. `None` where a millisecond might let one in or is
+    not understood: at an end on a whole minute, other than the midnight that means the whole day.
+    """
+    path, _, query = target.partition(b"?")
+    parts = query.split(b"&")
+    ends = [at for at, part in enumerate(parts) if part.partition(b"=")[0] in (b"end", b"endTime")]
+    if len(ends) != 1:
+        return None
+    name, _, value = parts[ends[0]].partition(b"=")
+    # Only of the newer call it is known that a midnight means the end of its day.
+    instant = _instant(unquote_plus(value.decode("latin-1")), is_end=name == b"end")
+    if not instant:
+        return None
+    at = datetime.fromisoformat(instant)
+    if at.second == 0:
+        return None
+    moved = f"{at:%Y-%m-%dT%H:%M:%S}.{(at.microsecond // 1000 + number) % 999:03d}Z"
+    parts[ends[0]] = name + b"=" + moved.encode()
+    return path + b"?" + b"&".join(parts)
 
 
 def span(start: str, end: str) -> str:

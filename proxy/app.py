@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,12 +13,13 @@ import orjson
 
 from calcom import ratelimit, versions
 from calcom.paths import Classified, Route, classify, normalise
-from calcom.slots import Query, loosely, parse
+from calcom.slots import Query, loosely, parse, parse_legacy
 from core.clock import Clock
 from proxy.account.account import Account, Stranger
+from proxy.cache.directives import demanded
 from proxy.cache.serve import Answer, SlotsCache
 from proxy.edge.access_log import AccessLog
-from proxy.edge.headers import as_text, forwarded, has, returned
+from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
 from proxy.outlive import outlive
 from proxy.refusals import (
@@ -116,13 +117,10 @@ class Gateway:
         """A read that offers times: cached when it is the kind whose answer is the same for every caller."""
         headers = as_text(request.headers)
         text = request.query.decode("latin-1")
-        query = None
-        is_plain = kind.route is Route.SLOTS and request.method == "GET"
-        if is_plain and versions.effective(headers.get("cal-api-version")) == versions.SLOTS:
-            query = parse(text, versions.SLOTS)
+        query = _cacheable(request, kind, headers, text)
         if query is not None:
             call = await self._call(request, kind, shared=True)
-            answer = await self.slots.answer(query, call)
+            answer = await self.slots.answer(query, call, demanded(headers))
             if answer.outcome == "miss":
                 self.account.saw(call, answer.status)
             await self._reply(request, answer)
@@ -266,6 +264,18 @@ def _kind(request: Request) -> Classified | None:
     """What a forwarded request is about; `None` for what is not forwarded."""
     if request.path.startswith(("/v2/", "/api/v2/")):
         return classify(request.method, request.path)
+    return None
+
+
+def _cacheable(request: Request, kind: Classified, headers: Mapping[str, str], text: str) -> Query | None:
+    """What a read that offers times asks for, if it is the kind whose answer is the same for every caller."""
+    if request.method != "GET":
+        return None
+    version = versions.effective(headers.get("cal-api-version"))
+    if kind.route is Route.SLOTS and version == versions.SLOTS:
+        return parse(text, version)
+    if kind.route is Route.SLOTS_LEGACY and version != versions.SLOTS:
+        return parse_legacy(text, version, cookie(headers.get("cookie", ""), "uid"))
     return None
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import orjson
 
 
 class Refused(Exception):
@@ -109,6 +111,13 @@ class TooSlow(Refused):
     reason = "slow_body"
 
 
+class NotCached(Refused):
+    """Calgate - there is no cached answer to this, and the request asks for nothing else."""
+
+    status = 504
+    reason = "only_if_cached"
+
+
 class Malformed(Refused):
     """The request is not valid HTTP/1.1."""
 
@@ -152,3 +161,35 @@ class Broken(Refused):
 
 class ClientGone(Exception):
     """The client closed the connection before its answer was complete."""
+
+
+def written(refusal: Refused) -> bytes:
+    """A refusal as text, for another process that waited for the same."""
+    return orjson.dumps(
+        {
+            "reason": refusal.reason,
+            "message": refusal.message,
+            "retry_after": refusal.retry_after,
+            "limit": getattr(refusal, "limit", None),
+        }
+    )
+
+
+def told(text: bytes) -> Refused:
+    """The refusal that was `written`; of no particular kind if this process does not know it."""
+    document: dict[str, Any] = orjson.loads(text)
+    kind = _BY_REASON.get(document["reason"], Refused)
+    refusal = kind.__new__(kind)
+    Refused.__init__(refusal, document["message"], retry_after=document["retry_after"])
+    if isinstance(refusal, BudgetSpent):
+        refusal.limit = document["limit"]
+    return refusal
+
+
+_BY_REASON: dict[str, type[Refused]] = {
+    kind.reason: kind
+    for kind in (
+        *(BudgetSpent, CircuitOpen, StoreUnavailable, Settling, UpstreamTimeout),
+        *(UpstreamUnreachable, Unsendable, Overloaded),
+    )
+}

@@ -31,6 +31,8 @@ from proxy.account.refresh import Refresher
 from proxy.app import Gateway
 from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
+from proxy.cache.entry import Lives
+from proxy.cache.fetch import Arrivals, Fetcher
 from proxy.cache.serve import SlotsCache
 from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog
@@ -113,7 +115,8 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
     clock = SystemClock()
     keys = Keys(settings.account)
     timing = Timing(
-        hold_off=settings.upstream_slots_cache_seconds + settings.upstream_slots_cache_margin_seconds
+        hold_off=settings.upstream_slots_cache_seconds + settings.upstream_slots_cache_margin_seconds,
+        overlay=settings.overlay_seconds,
     )
     telemetry = Telemetry(counters)
     redis = connect(settings.redis_url, client_name="calgate-proxy")
@@ -137,16 +140,31 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         )
         limiter = Limiter(redis, keys, limits, clock)
         calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
-        store = Store(redis, keys, timing)
+        store = Store(redis, keys, timing, most_entries=settings.cache_max_entries)
         writes = Writes(store, telemetry, clock)
         account = _account(settings, redis, keys, calls, clock, timing)
-        slots = SlotsCache(
+        lives = Lives(
+            ttl=settings.slots_ttl_seconds,
+            stale=settings.slots_stale_seconds,
+            stale_if_error=settings.slots_stale_if_error_seconds,
+        )
+        fetcher = Fetcher(
             store,
             calls,
+            telemetry,
+            clock,
+            limits=lives,
+            arrivals=Arrivals(),
+            distinct_after_write=settings.slots_distinct_after_write,
+        )
+        slots = SlotsCache(
+            store,
+            fetcher,
             writes,
             telemetry,
             clock,
-            ttl=settings.slots_ttl_seconds,
+            limits=lives,
+            eagerness=settings.slots_early_refresh,
             types_of=account.types_of,
         )
         ready = Readiness(redis)

@@ -9,6 +9,7 @@ from exporters.catalogue import (
     CODE_CLASSES,
     CREDENTIALS,
     FILL_OUTCOMES,
+    FILL_REASONS,
     LOOKUP_RESULTS,
     OUTCOMES,
     ROUTES,
@@ -49,17 +50,21 @@ class Telemetry:
             for outcome in ("shared", "timed_out", "leader_failed")
         }
         self._fills = {
-            outcome: counter("calgate_cache_fills_total", scope="slots", reason="miss", outcome=outcome)
-            for outcome in FILL_OUTCOMES
+            pair: counter("calgate_cache_fills_total", scope="slots", reason=pair[0], outcome=pair[1])
+            for pair in product(FILL_REASONS, FILL_OUTCOMES)
         }
         self._fill_duration = histogram("calgate_cache_fill_duration_seconds", scope="slots")
-        self._age = histogram("calgate_freshness_served_age_seconds", scope="slots", result="hit")
+        self._age = {
+            result: histogram("calgate_freshness_served_age_seconds", scope="slots", result=result)
+            for result in ("hit", "stale_hit", "negative_hit")
+        }
         self._invalidations = {
             outcome: counter("calgate_cache_invalidations_total", trigger="write", outcome=outcome)
             for outcome in ("applied", "failed")
         }
         self._jobs_enqueued = counter("calgate_jobs_enqueued_total", queue="jobs")
         calls = [(endpoint, "user") for endpoint in UPSTREAM_ENDPOINTS]
+        calls += [("slots", "refresh"), ("slots", "probe")]
         calls += [(endpoint, "refresh") for endpoint in ("event_types", "schedules", "other")]
         self._upstream = {
             (*call, code_class): counter(
@@ -107,15 +112,15 @@ class Telemetry:
     def looked_up(self, result: str) -> None:
         self._lookups[result].inc()
 
-    def served_from_cache(self, age: float) -> None:
-        self._lookups["hit"].inc()
-        self._age.observe(age)
+    def served_from_cache(self, age: float, result: str = "hit") -> None:
+        self._lookups[result].inc()
+        self._age[result].observe(age)
 
     def coalesced(self, outcome: str) -> None:
         self._coalesced[outcome].inc()
 
-    def filled(self, outcome: str, seconds: float) -> None:
-        self._fills[outcome].inc()
+    def filled(self, reason: str, outcome: str, seconds: float) -> None:
+        self._fills[reason, outcome].inc()
         self._fill_duration.observe(seconds)
 
     def invalidated(self, *, applied: bool) -> None:

@@ -32,14 +32,17 @@ class Intent:
     """One write on its way.
 
     `status` is what came back, 0 while nothing did; `sent` whether it may have left; `fields` what it may have
-    changed, everything unless somebody who knows says less.
+    changed, everything unless somebody who knows says less; `overlay` what it took, if that is all it did (else '').
+    Its answer is kept back until `others_lapse`, monotonic: by then no process trusts copies it made before.
     """
 
-    def __init__(self, write: str) -> None:
+    def __init__(self, write: str, others_lapse: float = 0.0) -> None:
         self.write = write
+        self.others_lapse = others_lapse
         self.status = 0
         self.sent = True
         self.fields: Fields = EVERYTHING
+        self.overlay = ""
 
     @property
     def changed_nothing(self) -> bool:
@@ -72,10 +75,10 @@ class Writes:
         body by an exception with `sent` still true leaves the outcome in doubt, which counts as written.
         """
         try:
-            write = await self._store.write_begin()
+            write, others = await self._store.write_begin()
         except RedisError as error:
             raise StoreUnavailable(retry_after=1.0) from error
-        intent = Intent(write)
+        intent = Intent(write, self._clock.monotonic() + self._store.timing.near if others else 0.0)
         renewal = spawn(self._renew(write), name="write.renew")
         try:
             yield intent
@@ -105,6 +108,11 @@ class Writes:
                 spawn(self._resolve_later(intent), name="write.resolve_later")
                 return
             await self._clock.sleep(_RETRY_SECONDS)
+        # Others were told of the intent. One that did not hear of it, cut off from Redis, stops trusting its own
+        # copies by itself, and a call to Cal.com nearly always takes longer than that.
+        left = intent.others_lapse - self._clock.monotonic()
+        if left > 0 and not intent.changed_nothing:
+            await self._clock.sleep(left)
 
     async def _resolve_later(self, intent: Intent) -> None:
         while not await self._try_to_resolve(intent):
@@ -118,7 +126,8 @@ class Writes:
                 known = intent.outcome_known
                 # What nobody knows the outcome of may have changed anything.
                 fields = intent.fields if known else EVERYTHING
-                await self._store.write_end(intent.write, known=known, fields=fields)
+                overlay = intent.overlay if known else ""
+                await self._store.write_end(intent.write, known=known, fields=fields, overlay=overlay)
                 self._telemetry.invalidated(applied=True)
         except RedisError as error:
             self._telemetry.invalidated(applied=False)

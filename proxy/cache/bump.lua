@@ -1,4 +1,5 @@
--- Shared by the scripts that begin a new generation; put in front of them.
+-- Shared by the scripts that begin a new generation; put in front of them. Their first keys are:
+-- KEYS: generation, bumps, jobs, stamps, overlays, told
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -7,22 +8,31 @@ end
 
 -- Make every answer that reads one of the fields unservable. First the step that matters: without room it is
 -- the one that fails, and then nothing has been done that doing it again would not mend.
-local function bump(now, step, hold, fields, generation_key, bumps, jobs, stamps)
-  local generation = redis.call('INCRBY', generation_key, step)
+-- `kept` ms a generation is remembered, with what its write took (overlay; '' when that cannot be said).
+local function bump(now, step, kept, fields, write, overlay)
+  local generation = redis.call('INCRBY', KEYS[1], step)
   if fields[1] == '*' then
     -- Everything is older than this, so nothing else need be remembered.
-    redis.call('DEL', stamps)
+    redis.call('DEL', KEYS[4])
   end
   for _, field in ipairs(fields) do
-    redis.call('HSET', stamps, field, generation)
+    redis.call('HSET', KEYS[4], field, generation)
   end
   -- No answer and no fetch lives as long as this.
-  redis.call('PEXPIRE', stamps, 172800000)
+  redis.call('PEXPIRE', KEYS[4], 172800000)
   local named = table.concat(fields, ',')
-  -- Cal.com's own slot cache may answer with the past for `hold` ms from now (contract 4.1).
-  redis.call('ZADD', bumps, now, generation .. '|' .. named)
-  redis.call('ZREMRANGEBYSCORE', bumps, '-inf', now - hold)
-  redis.call('PEXPIRE', bumps, hold)
-  redis.call('XADD', jobs, '*', 'kind', 'clean', 'gen', generation, 'at', now, 'fields', named)
+  redis.call('PUBLISH', KEYS[6], 'b ' .. generation .. ' ' .. named .. ' ' .. write)
+  local old = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - kept)
+  for _, member in ipairs(old) do
+    redis.call('HDEL', KEYS[5], string.match(member, '^%d+'))
+  end
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - kept)
+  redis.call('ZADD', KEYS[2], now, generation .. '|' .. named)
+  redis.call('PEXPIRE', KEYS[2], kept)
+  if overlay ~= '' then
+    redis.call('HSET', KEYS[5], generation, overlay)
+    redis.call('PEXPIRE', KEYS[5], kept)
+  end
+  redis.call('XADD', KEYS[3], '*', 'kind', 'clean', 'gen', generation, 'at', now, 'fields', named)
   return generation
 end

@@ -18,7 +18,7 @@ def guard(redis: Redis, keys: Keys, hold_off: float) -> None:
     the new one ahead of this check. Servers without a run id (imitations) go unchecked.
     """
     script = lua(__package__, "bump", "epoch")
-    names = [keys.epoch, keys.generation, keys.bumps, keys.jobs, keys.stamps]
+    names = [keys.generation, keys.bumps, keys.jobs, keys.stamps, keys.overlays, keys.told, keys.epoch]
 
     async def check(connection: Any) -> None:
         await connection.on_connect()

@@ -1,32 +1,59 @@
 -- Look one entry up, and notice writes whose gateway process died.
--- KEYS: generation, bumps, doubt, writes, jobs, stamps, entry
--- ARGV: hold-off ms, doubt ms, fields ...
--- Returns {now ms, newest generation that concerns it, hit?, body, headers, stored ms, fresh-until ms}; without an
--- entry only two.
+-- KEYS: generation, bumps, jobs, stamps, overlays, told, doubt, writes, entry
+-- ARGV: ms a generation is remembered, doubt ms, fields ...
+-- Returns {now ms, newest generation that concerns it, state, and for states 1 and 2: generation, body, headers,
+-- status, stored ms, fresh-until ms, usable-until ms, cost ms, empties, target, and for 2 the overlays}.
+-- States: 0 there is none, 1 nothing it reads was written since, 2 something was, but all of it is in the
+-- overlays, 3 something was.
 local now = now_ms()
 
 -- A lease that ran out belonged to a process that is gone. Whether its write landed nobody knows, so it
 -- counts as landed now, and may still land until the doubt has passed.
-local lost = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, 100)
+local lost = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, 100)
 if #lost > 0 then
-  bump(now, 1, ARGV[1], {'*'}, KEYS[1], KEYS[2], KEYS[5], KEYS[6])
-  redis.call('SET', KEYS[3], now + ARGV[2], 'PX', ARGV[2])
-  redis.call('ZREM', KEYS[4], unpack(lost))
+  bump(now, 1, ARGV[1], {'*'}, '-', '')
+  redis.call('SET', KEYS[7], now + ARGV[2], 'PX', ARGV[2])
+  redis.call('ZREM', KEYS[8], unpack(lost))
+  for _, write in ipairs(lost) do
+    redis.call('PUBLISH', KEYS[6], 'e ' .. write)
+  end
 end
 
 local fields = fields_from(3)
-local generation = newest(KEYS[6], fields)
-local entry = redis.call('HMGET', KEYS[7], 'gen', 'body', 'headers', 'stored', 'fresh', 'fields')
+local generation = newest(KEYS[4], fields)
+local entry = redis.call('HMGET', KEYS[9], 'gen', 'fields', 'body', 'headers', 'status', 'stored', 'fresh',
+  'usable', 'cost', 'empties', 'target')
 if not entry[1] then
-  return {now, generation}
+  return {now, generation, 0}
 end
+local good_for = tonumber(entry[1])
 -- What was known of it when it was stored may be less than is known now: then more concerns it.
-local stored_fields = {}
-for field in string.gmatch(entry[6] or '*,?', '[^,]+') do
-  stored_fields[#stored_fields + 1] = field
+local stored_fields = split(entry[2] or '*,?')
+local found = {now, generation, 1, good_for, entry[3], entry[4], tonumber(entry[5]), tonumber(entry[6]),
+  tonumber(entry[7]), tonumber(entry[8]), tonumber(entry[9]), tonumber(entry[10]), entry[11]}
+if good_for >= math.max(generation, newest(KEYS[4], stored_fields)) then
+  return found
 end
-local valid = 0
-if tonumber(entry[1]) >= math.max(generation, newest(KEYS[6], stored_fields)) and tonumber(entry[5]) > now then
-  valid = 1
+
+-- Every generation since must be remembered, or one that concerns it might be missing.
+local concerns = concern_of(fields, stored_fields)
+local remembered, overlays = 0, {}
+for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  local bumped, named = string.match(member, '^(%d+)|(.*)$')
+  if tonumber(bumped) > good_for then
+    remembered = remembered + 1
+    if concerns(named) then
+      local overlay = redis.call('HGET', KEYS[5], bumped)
+      if not overlay then
+        return {now, generation, 3}
+      end
+      overlays[#overlays + 1] = overlay
+    end
+  end
 end
-return {now, generation, valid, entry[2], entry[3], tonumber(entry[4]), tonumber(entry[5])}
+if remembered ~= tonumber(redis.call('GET', KEYS[1]) or '0') - good_for then
+  return {now, generation, 3}
+end
+found[3] = 2
+found[#found + 1] = overlays
+return found

@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import math
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Final
 
 import httpx2
 from redis.exceptions import RedisError
 
+from calcom.overlay import loaded, subtract
 from calcom.slots import Query
 from core.clock import Clock
 from core.tasks import spawn
-from proxy.cache.entry import Entry, kept_headers, lifetime
-from proxy.cache.flights import Flight, Flights
-from proxy.cache.stamps import ANYTHING, Fields, read_by
-from proxy.cache.store import Store
-from proxy.edge.headers import RawHeaders, returned
-from proxy.refusals import NotSent, Settling, StoreUnavailable
+from proxy.cache.directives import NOTHING, Demand
+from proxy.cache.entry import Entry, Lives
+from proxy.cache.fetch import Ask, Fetched, Fetcher
+from proxy.cache.flights import Flights
+from proxy.cache.stamps import read_by
+from proxy.cache.store import Looked, Store
+from proxy.cache.verdict import Verdict, judge
+from proxy.edge.headers import RawHeaders
+from proxy.refusals import NotCached, Refused, StoreUnavailable
 from proxy.telemetry import Telemetry
-from proxy.upstream import Call, Upstream, read
+from proxy.upstream import Call
 from proxy.writes import Writes
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+# What Cal.com, or the edge before it, says when it cannot answer; an answer of yesterday is better.
+_UNABLE: Final = frozenset({408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526})
 
-# A span may stay unsettled while writes keep coming or an older fetch hangs; a voice agent would rather be
-# told than kept waiting.
-_LONGEST_WAIT_SECONDS = 10.0
-_LOOK_AGAIN_SECONDS = 0.1
+# A refresh that failed is not tried with every look.
+_NOT_REFRESHED_SECONDS: Final = 2.0
+_MOST_REFRESHES: Final = 1_000
+
+REFRESH: Final = "refresh"
+"""The purpose of a call that nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer about availability. `status` of the cache: hit, miss or coalesced."""
+    """An answer about availability. `outcome`: hit, stale, miss or coalesced."""
 
     status: int
     headers: RawHeaders
@@ -45,23 +52,7 @@ class Answer:
     outcome: str
     cache_status: str
     age: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Fetched:
-    status: int
-    headers: RawHeaders
-    body: bytes
-    kept: bool = False
-
-
-@dataclass(slots=True)
-class _Fetch:
-    """A fetch that was announced: the generation its answer is good for, and what becomes of it."""
-
-    generation: int
-    entry: Entry | None = None
-    kept: bool = False
+    digest: str = ""
 
 
 class SlotsCache:
@@ -70,41 +61,120 @@ class SlotsCache:
     def __init__(
         self,
         store: Store,
-        upstream: Upstream,
+        fetcher: Fetcher,
         writes: Writes,
         telemetry: Telemetry,
         clock: Clock,
         *,
-        ttl: float,
-        types_of: Callable[[Query], frozenset[int] | None] = lambda _: None,
+        limits: Lives,
+        eagerness: float = 1.0,
+        types_of: Callable[[Query], frozenset[int] | None],
+        luck: Callable[[], float] = lambda: 1.0 - random.random(),
     ) -> None:
-        """*types_of* tells which event types an answer shows, `None` when that is not certain."""
+        """*types_of* tells which event types an answer shows, `None` when that is not certain; *eagerness* how early
+        answers are refreshed (verdict.py), 0 for not before they expire."""
         self._store = store
-        self._upstream = upstream
+        self._fetcher = fetcher
         self._writes = writes
         self._telemetry = telemetry
         self._clock = clock
-        self._ttl = ttl
+        self._limits = limits
+        self._eagerness = eagerness
         self._types_of = types_of
-        self._flights: Flights[_Fetched] = Flights()
+        self._luck = luck
+        self._flights: Flights[Fetched] = Flights()
+        self._refreshing: dict[str, float] = {}
 
-    async def answer(self, query: Query, call: Call) -> Answer:
+    async def answer(self, query: Query, call: Call, demand: Demand = NOTHING) -> Answer:
         """Answer *query*, asking Cal.com by *call* if need be. Raises Refused."""
         digest = f"{call.credential.bucket}:{query.key}"
-        fields = read_by(self._types_of(query), query.days)
+        types = self._types_of(query)
+        fields = read_by(types, query.days)
         try:
             looked = await self._store.lookup(digest, fields)
         except RedisError as error:
             raise StoreUnavailable(retry_after=1.0) from error
-        if looked.entry is not None and self._writes.is_settled:
-            return self._hit(looked.entry, looked.now)
-        self._telemetry.looked_up("miss")
-        fetched, joined = await self._flights.board(
-            digest, looked.generation, lambda flight: self._fetch(flight, digest, query, call, fields)
+        verdict = self._judge(looked, demand)
+        ask = Ask(
+            digest,
+            query,
+            call,
+            fields,
+            seen=looked.now if demand.no_cache else looked.entry.stored if looked.entry else 0.0,
+            empties=looked.entry.empties if looked.entry else 0,
+            keep=not demand.no_store,
+            is_shared=not (demand.no_store or demand.no_cache),
         )
+        if looked.entry is not None and verdict.serve:
+            body = self._shown(looked.entry, looked, types)
+            if body is not None:
+                if verdict.refresh:
+                    self._refresh(ask, looked.generation)
+                return self._hit(looked.entry, looked, body, digest)
+        if demand.only_if_cached:
+            self._telemetry.looked_up("miss")
+            raise NotCached
+        return await self._miss(ask, looked, verdict, types)
+
+    async def pass_through(self, query: Query, call: Call) -> httpx2.Response:
+        """Make a call that offers times but is not kept; see Fetcher.pass_through."""
+        return await self._fetcher.pass_through(query, call)
+
+    def _judge(self, looked: Looked, demand: Demand) -> Verdict:
+        if looked.entry is None or not self._writes.is_settled:
+            return Verdict(serve=False)
+        verdict = judge(
+            looked.entry,
+            looked.now,
+            stale=self._limits.stale,
+            eagerness=self._eagerness,
+            luck=self._luck(),
+            demand=demand,
+        )
+        if looked.overlays:
+            # What is left of it is true, but may be less than there is: only until Cal.com has said.
+            return Verdict(serve=verdict.serve and looked.entry.status == 200, refresh=True)
+        return verdict
+
+    def _shown(self, entry: Entry, looked: Looked, types: frozenset[int] | None) -> bytes | None:
+        """The entry's body without what writes took from it and what has begun since; `None` if that cannot be said."""
+        gone: list[tuple[int, int]] = []
+        if looked.overlays:
+            if types is None or len(types) != 1:
+                return None
+            (event_type,) = types
+            for text in looked.overlays:
+                taken = loaded(text).gone.get(event_type)
+                if taken is None:
+                    return None
+                gone += taken
+        if looked.now >= entry.fresh_until and entry.status == 200:
+            # Slots pass without any write (mechanism 20).
+            gone.append((0, int(looked.now)))
+        return subtract(entry.body, gone) if gone else entry.body
+
+    async def _miss(self, ask: Ask, looked: Looked, verdict: Verdict, types: frozenset[int] | None) -> Answer:
+        self._telemetry.looked_up("miss")
+        try:
+            fetched, joined = await self._flights.board(
+                # Who wants nothing that was asked for before takes no other's flight.
+                ask.digest if ask.is_shared else f"{ask.digest} {id(ask)}",
+                looked.generation,
+                lambda flight: self._fetcher.fetch(flight, ask),
+            )
+        except Refused as refusal:
+            answer = self._fallback(ask, looked, verdict, types, refusal.reason)
+            if answer is None:
+                raise
+            return answer
+        if fetched.status in _UNABLE:
+            answer = self._fallback(ask, looked, verdict, types, str(fetched.status))
+            if answer is not None:
+                return answer
+        joined = joined or not fetched.is_ours
         if joined:
             self._telemetry.coalesced("shared")
-        why = "fwd=stale" if looked.outdated else "fwd=uri-miss"
+        why = "fwd=stale" if looked.outdated or looked.entry is not None else "fwd=uri-miss"
         stored = "; stored" if fetched.kept and not joined else ""
         collapsed = "; collapsed" if joined else ""
         return Answer(
@@ -113,115 +183,61 @@ class SlotsCache:
             fetched.body,
             "coalesced" if joined else "miss",
             f"calgate; {why}{stored}{collapsed}",
+            digest=ask.digest,
         )
 
-    async def pass_through(self, query: Query, call: Call) -> httpx2.Response:
-        """Make a call that offers times but is not kept, waiting out what Cal.com may not know yet.
+    def _fallback(
+        self, ask: Ask, looked: Looked, verdict: Verdict, types: frozenset[int] | None, why: str
+    ) -> Answer | None:
+        """The expired answer, when Cal.com cannot be asked: old, and said to be, but invalidated by nothing."""
+        if looked.entry is None or not verdict.fallback:
+            return None
+        body = self._shown(looked.entry, looked, types)
+        if body is None:
+            return None
+        return self._hit(looked.entry, looked, body, ask.digest, detail=f"stale-if-error-{why}")
 
-        Its answer is still to be read and to be closed. Raises Refused.
-        """
-        response: httpx2.Response | None = None
-        try:
-            # Cal.com has remembered what it answers before the first byte of it is here.
-            async with self._announced("", query.span, 0, ANYTHING):
-                response = await self._upstream.send(call)
-        except BaseException:
-            if response is not None:
-                await response.aclose()
-            raise
-        return response
-
-    def _hit(self, entry: Entry, now: float) -> Answer:
-        age = max(0.0, now - entry.stored)
-        self._telemetry.served_from_cache(age)
+    def _hit(self, entry: Entry, looked: Looked, body: bytes, digest: str, detail: str = "") -> Answer:
+        age = max(0.0, looked.now - entry.stored)
+        left = entry.fresh_until - looked.now
+        if left <= 0:
+            result, outcome = "stale_hit", "stale"
+        elif entry.status != 200:
+            result, outcome = "negative_hit", "hit"
+        else:
+            result, outcome = "hit", "hit"
+        self._telemetry.served_from_cache(age, result)
+        detail = detail or ("overlay" if looked.overlays else "")
+        status = f"calgate; hit; ttl={int(left) if left > 0 else -int(-left)}"
+        if detail:
+            status += f"; detail={detail}"
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry.headers]
-        ttl = int(entry.fresh_until - now)
-        return Answer(200, headers, entry.body, "hit", f"calgate; hit; ttl={ttl}", age)
+        return Answer(entry.status, headers, body, outcome, status, age, digest)
 
-    async def _fetch(
-        self, flight: Flight[_Fetched], digest: str, query: Query, call: Call, fields: Fields
-    ) -> _Fetched:
-        started = self._clock.monotonic()
-        outcome = "error"
+    def _refresh(self, ask: Ask, generation: int) -> None:
+        """Ask again behind the answer that is being served; once at a time for one entry in the whole fleet."""
+        if self._refreshing.get(ask.digest, 0.0) > self._clock.monotonic():
+            return
+        if len(self._refreshing) >= _MOST_REFRESHES:
+            now = self._clock.monotonic()
+            self._refreshing = {digest: end for digest, end in self._refreshing.items() if end > now}
+        self._refreshing[ask.digest] = math.inf
+        spawn(self._refreshed(ask, generation), name="cache.refresh")
+
+    async def _refreshed(self, ask: Ask, generation: int) -> None:
+        behind = replace(ask, call=replace(ask.call, purpose=REFRESH), reason="refresh")
+        fetch = self._fetcher.fetch
+        is_done = False
         try:
-            async with self._announced(digest, query.span, flight.good_for, fields) as fetch:
-                flight.start(fetch.generation)
-                response = await self._upstream.send(call)
-                body = await read(response)
-                fetched = _Fetched(response.status_code, returned(response.headers.raw), body)
-                fetch.entry = self._entry(fetched)
-            outcome = "uncacheable" if fetch.entry is None else "stored" if fetch.kept else "fenced"
+            fetched, _ = await self._flights.board(
+                ask.digest, generation, lambda flight: fetch(flight, behind)
+            )
+            is_done = fetched.kept
+        except Refused as refusal:
+            # What is served stays what it was, and says how old it is.
+            _log.info("cache.not_refreshed", extra={"reason": refusal.reason})
         finally:
-            self._telemetry.filled(outcome, self._clock.monotonic() - started)
-        return replace(fetched, kept=fetch.kept)
-
-    @asynccontextmanager
-    async def _announced(self, digest: str, span: str, wanted: int, fields: Fields) -> AsyncIterator[_Fetch]:
-        """A fetch, from when it may begin to when its answer is here: announced for as long as the body runs.
-
-        What the body leaves in `entry` is stored if it may be. Raises StoreUnavailable or Settling.
-        """
-        token = uuid.uuid4().hex
-        fetch = _Fetch(await self._begin(span, token, wanted, fields))
-        announcement = (span, token, fetch.generation)
-        renewal = spawn(self._renew(*announcement), name="cache.renew")
-        try:
-            try:
-                yield fetch
-            finally:
-                renewal.cancel()
-        except NotSent:
-            await self._tell(self._store.fill_drop(*announcement))
-            raise
-        except BaseException:
-            # We no longer listen, but Cal.com may go on computing, and then remember the past.
-            await self._tell(self._store.fill_renew(*announcement))
-            raise
-        ending = self._store.fill_end(digest, *announcement, fetch.entry, fields)
-        fetch.kept = bool(await self._tell(ending))
-
-    async def _tell(self, told: Awaitable[T]) -> T | None:
-        try:
-            return await told
-        except RedisError:
-            # The answer is still good for whoever waited; keeping it is a courtesy to the next.
-            _log.warning("fetch.not_stored")
-            return None
-
-    async def _begin(self, span: str, token: str, wanted: int, fields: Fields) -> int:
-        """Wait until an answer of Cal.com must know generation *wanted* (0: the newest of *fields*), announce it.
-
-        Returns the generation the answer will be good for. Raises StoreUnavailable, or Settling when the
-        wait was too long.
-        """
-        started = self._clock.monotonic()
-        while True:
-            try:
-                wanted, wait = await self._store.fill_begin(span, token, wanted, fields)
-            except RedisError as error:
-                raise StoreUnavailable(retry_after=1.0) from error
-            if wait <= 0:
-                return wanted
-            if self._clock.monotonic() - started > _LONGEST_WAIT_SECONDS:
-                raise Settling(retry_after=wait)
-            # A hold-off is exact; a longer wait is for a fetch under way elsewhere, which may end at any time.
-            is_exact = wait <= self._store.timing.hold_off
-            await self._clock.sleep(wait if is_exact else _LOOK_AGAIN_SECONDS)
-
-    def _entry(self, fetched: _Fetched) -> Entry | None:
-        if fetched.status != 200:
-            return None
-        now = self._clock.now()
-        seconds = lifetime(fetched.body, ttl=self._ttl, now=now)
-        if seconds <= 0:
-            return None
-        headers = kept_headers((n.decode("latin-1"), v.decode("latin-1")) for n, v in fetched.headers)
-        return Entry(fetched.body, headers, now, now + seconds)
-
-    async def _renew(self, span: str, token: str, generation: int) -> None:
-        while True:
-            await self._clock.sleep(self._store.timing.fetch_lease / 3)
-            try:
-                await self._store.fill_renew(span, token, generation)
-            except RedisError:
-                _log.warning("fetch.not_renewed")
+            if is_done:
+                self._refreshing.pop(ask.digest, None)
+            else:
+                self._refreshing[ask.digest] = self._clock.monotonic() + _NOT_REFRESHED_SECONDS

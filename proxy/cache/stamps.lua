@@ -17,3 +17,29 @@ local function fields_from(n)
   end
   return fields
 end
+
+local function split(named)
+  local fields = {}
+  for field in string.gmatch(named, '[^,]+') do
+    fields[#fields + 1] = field
+  end
+  return fields
+end
+
+-- A test for whether what an invalidation *named* concerns the fields.
+local function concern_of(...)
+  local reads = {}
+  for _, fields in ipairs({...}) do
+    for _, field in ipairs(fields) do
+      reads[field] = true
+    end
+  end
+  return function(named)
+    for field in string.gmatch(named, '[^,]+') do
+      if reads[field] then
+        return true
+      end
+    end
+    return false
+  end
+end

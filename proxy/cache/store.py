@@ -22,7 +22,10 @@ class Timing:
     `hold_off` is the life of Cal.com's own slot cache plus a margin (contract 4.1). `lease` is how
     long a write counts as running after its process was last heard of, `fetch_lease` how long Cal.com may
     go on computing for a fetch that was last heard of then; `doubt` how long a write of unknown outcome may
-    still land, and `doubt_ttl` how long an answer is kept meanwhile.
+    still land, and `doubt_ttl` how long an answer is kept meanwhile. `overlay` is how long what a write took is
+    remembered, `near` how long a process trusts its own copies without hearing of Redis (near.py), `lead` how long
+    a process that hangs keeps others from fetching the same, `passing` how long an answer that is not kept waits
+    for its followers.
     """
 
     hold_off: float = 2.3
@@ -30,17 +33,84 @@ class Timing:
     fetch_lease: float = 5.0
     doubt: float = 60.0
     doubt_ttl: float = 1.0
+    overlay: float = 10.0
+    near: float = 0.3
+    lead: float = 3.0
+    passing: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The state of the account and of one entry at one instant of Redis' clock."""
+    """The state of the account and of one entry at one instant of Redis' clock.
+
+    `generation` is the newest that concerns the entry. `overlays` tell what was taken from it since it was stored, as
+    they were given with the writes; empty when nothing was written. `outdated` says that there is an entry which
+    must not be served, because of writes that no overlay makes up for.
+    """
 
     now: float
     generation: int
-    entry: Entry | None
-    outdated: bool
-    """There is an entry, but it may not be served: expired, or older than a write."""
+    entry: Entry | None = None
+    overlays: tuple[str, ...] = ()
+    outdated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Fetch now: the answer will be good for `generation`, if asked for in the `distinct` way (0: as it is)."""
+
+    generation: int
+    distinct: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Cal.com may still answer with the past: ask again for generation `wanted` in `seconds`."""
+
+    wanted: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Another process is fetching just this, as `token`; look again when told, at the latest in `seconds`."""
+
+    wanted: int
+    seconds: float
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What is wanted has been stored meanwhile."""
+
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One fetch: what it is of, who makes it, and what its answer is good for.
+
+    `distinct` as in `Leave`. Unless it `is_shared`, nobody follows it and it follows nobody.
+    """
+
+    digest: str
+    span: str
+    token: str
+    generation: int
+    distinct: int = 0
+    is_shared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a fetch came back with that was not kept: an answer, or the `refusal` as its leader wrote it."""
+
+    generation: int
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    refusal: bytes
 
 
 class Store:
@@ -48,14 +118,20 @@ class Store:
 
     Every method is one round trip. Redis' own errors pass through: to whoever serves, a cache out of
     reach is a miss, but a write whose resolution did not arrive must be tried again.
+    *process* names a channel that Redis knows this process by for as long as it lives, '' when there is none.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, timing: Timing) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, timing: Timing, *, process: str = "", most_entries: int = 20_000
+    ) -> None:
         self._redis = redis
         self._keys = keys
         self._timing = timing
+        self.process = process
+        self._most_entries = most_entries
         self._lookup = Script(redis, keys, lua(__package__, "stamps", "bump", "lookup"))
         self._fill_begin = Script(redis, keys, lua(__package__, "stamps", "fill_begin"))
+        self._fill_renew = Script(redis, keys, lua(__package__, "fill_renew"))
         self._fill_end = Script(redis, keys, lua(__package__, "stamps", "fill_end"))
         self._write_lease = Script(redis, keys, lua(__package__, "write_lease"))
         self._write_end = Script(redis, keys, lua(__package__, "stamps", "bump", "write_end"))
@@ -64,107 +140,203 @@ class Store:
     def timing(self) -> Timing:
         return self._timing
 
+    @property
+    def _bumped(self) -> list[str]:
+        k = self._keys
+        return [k.generation, k.bumps, k.jobs, k.stamps, k.overlays, k.told]
+
+    @property
+    def _remembered(self) -> int:
+        return _ms(max(self._timing.hold_off, self._timing.overlay))
+
     async def lookup(self, digest: str, fields: Fields) -> Looked:
-        """The entry, if it may be served now. Also turns writes of dead processes into bumps."""
+        """The entry and what was written since. Also turns writes of dead processes into bumps."""
         k = self._keys
         reply = await self._lookup(
-            [k.generation, k.bumps, k.doubt, k.writes, k.jobs, k.stamps, k.entry(digest)],
-            [_ms(self._timing.hold_off), _ms(self._timing.doubt), *fields],
+            [*self._bumped, k.doubt, k.writes, k.entry(digest)],
+            [self._remembered, _ms(self._timing.doubt), *fields],
         )
-        now, generation = reply[0] / 1000, int(reply[1])
-        if len(reply) == 2:
-            return Looked(now, generation, None, outdated=False)
-        _, _, valid, body, headers, stored, fresh = reply
-        if not valid:
-            return Looked(now, generation, None, outdated=True)
-        kept = tuple((name, value) for name, value in orjson.loads(headers))
-        return Looked(now, generation, Entry(body, kept, stored / 1000, fresh / 1000), outdated=False)
+        now, generation, state = reply[0] / 1000, int(reply[1]), reply[2]
+        if state in (0, 3):
+            return Looked(now, generation, outdated=state == 3)
+        good_for, body, headers, status, stored, fresh, usable, cost, empties = reply[3:12]
+        entry = Entry(
+            body=body,
+            headers=_headers(headers),
+            stored=stored / 1000,
+            fresh_until=fresh / 1000,
+            usable_until=usable / 1000,
+            status=status,
+            generation=good_for,
+            cost=cost / 1000,
+            empties=empties,
+        )
+        overlays = tuple(text.decode() for text in reply[13]) if state == 2 else ()
+        return Looked(now, generation, entry, overlays)
 
-    async def fill_begin(self, span: str, token: str, wanted: int, fields: Fields) -> tuple[int, float]:
-        """Announce a fetch of *span* for somebody who must see generation *wanted* (0: the newest of *fields*).
+    async def fill_begin(
+        self,
+        fill: Fill,
+        fields: Fields,
+        *,
+        can_be_distinct: bool = False,
+        seen: float = 0.0,
+    ) -> Leave | Hold | Follow | Again:
+        """Ask to fetch for somebody who must see `fill.generation` (0: the newest of *fields*), and announce it.
 
-        Returns the generation its answer is good for and 0, or *wanted* and the seconds to wait before
-        asking again; then nothing is announced.
+        An entry stored after *seen* (Redis' clock) will do instead. Announced is only what may leave.
         """
         k = self._keys
         hold_off = _ms(self._timing.hold_off)
-        generation, wait = await self._fill_begin(
-            [k.generation, k.bumps, k.fetches(span), k.stamps],
-            [token, _ms(self._timing.fetch_lease) + hold_off, hold_off, wanted, *fields],
-        )
-        return int(generation), wait / 1000
-
-    async def fill_renew(self, span: str, token: str, generation: int) -> None:
-        """Keep a fetch announced that runs or may run; more often than the fetch lease runs out."""
-        remembered = self._timing.fetch_lease + self._timing.hold_off
-        await self._finish("", span, token, generation, remembered, None, ANYTHING)
-
-    async def fill_drop(self, span: str, token: str, generation: int) -> None:
-        """Take the announcement back: the call was never made."""
-        await self._finish("", span, token, generation, 0.0, None, ANYTHING)
-
-    async def fill_end(
-        self, digest: str, span: str, token: str, generation: int, entry: Entry | None, fields: Fields
-    ) -> float:
-        """Finish a fetch; store *entry* if nothing it reads was written since. Seconds it is fresh, 0 if not kept.
-
-        Only the difference of the entry's two times counts: what is stored is dated by Redis.
-        """
-        return await self._finish(digest, span, token, generation, self._timing.hold_off, entry, fields)
-
-    async def _finish(
-        self,
-        digest: str,
-        span: str,
-        token: str,
-        generation: int,
-        remembered: float,
-        entry: Entry | None,
-        fields: Fields,
-    ) -> float:
-        k = self._keys
-        fresh = entry.fresh_until - entry.stored if entry else 0.0
-        stored, fresh_ms = await self._fill_end(
-            [k.stamps, k.doubt, k.fetches(span), k.entry(digest), k.index, k.expiry],
+        word, wanted, *more = await self._fill_begin(
             [
-                token,
-                generation,
-                _ms(remembered),
-                _ms(fresh),
-                entry.body if entry else b"",
-                orjson.dumps(entry.headers) if entry else b"",
-                _ms(self._timing.doubt_ttl),
+                k.generation,
+                k.bumps,
+                k.stamps,
+                k.fetches(fill.span),
+                k.entry(fill.digest),
+                k.filling(fill.digest),
+            ],
+            [
+                fill.token,
+                _ms(self._timing.fetch_lease) + hold_off,
+                hold_off,
+                fill.generation,
+                int(can_be_distinct),
+                _ms(seen),
+                self.process,
+                _ms(self._timing.lead) if fill.is_shared else 0,
                 *fields,
             ],
         )
-        return fresh_ms / 1000 if stored else 0.0
+        match word:
+            case b"leave":
+                return Leave(wanted, more[0])
+            case b"hold":
+                return Hold(wanted, more[0] / 1000)
+            case b"follow":
+                return Follow(wanted, more[0] / 1000, more[1].decode())
+            case _:
+                return Again(wanted)
 
-    async def write_begin(self) -> str:
-        """Record the intent to write before the write leaves; returns its id."""
+    async def fill_renew(self, fill: Fill) -> None:
+        """Keep a fetch announced that runs or may run; more often than either of its leases runs out."""
+        remembered = 0.0 if fill.distinct else self._timing.fetch_lease + self._timing.hold_off
+        lead = _ms(self._timing.lead) if fill.is_shared else 0
+        await self._fill_renew(
+            [self._keys.fetches(fill.span), self._keys.filling(fill.digest)],
+            [fill.token, fill.generation, _ms(remembered), lead],
+        )
+
+    async def fill_fail(self, fill: Fill, refusal: bytes, *, was_sent: bool) -> None:
+        """No answer came. Followers get *refusal*; what *was_sent* Cal.com may still compute, and then remember."""
+        remembered = self._timing.fetch_lease + self._timing.hold_off if was_sent else 0.0
+        await self._finish(fill, remembered, None, ANYTHING, refusal=refusal)
+
+    async def fill_end(
+        self, fill: Fill, entry: Entry, fields: Fields, *, keep: bool = True, target: str = ""
+    ) -> tuple[float, float]:
+        """Finish a fetch; *keep* its answer if nothing it reads was written since, else pass it to its followers.
+
+        Returns the seconds for which it is fresh, 0 if it was not kept, and when it was stored. Only the
+        differences of the entry's times count: what is stored is dated by Redis.
+        """
+        stored, fresh_ms, now = await self._finish(
+            fill, self._timing.hold_off, entry, fields, keep=keep, target=target
+        )
+        return (fresh_ms / 1000 if stored else 0.0), now / 1000
+
+    async def _finish(
+        self,
+        fill: Fill,
+        remembered: float,
+        entry: Entry | None,
+        fields: Fields,
+        *,
+        keep: bool = False,
+        refusal: bytes = b"",
+        target: str = "",
+    ) -> tuple[int, int, int]:
+        k = self._keys
+        entry = entry or Entry(b"", (), 0.0, 0.0, 0.0, status=0)
+        reply = await self._fill_end(
+            [
+                *(k.stamps, k.doubt, k.fetches(fill.span), k.entry(fill.digest), k.index, k.expiry),
+                *(k.filling(fill.digest), k.passing(fill.digest), k.told),
+            ],
+            [
+                fill.token,
+                fill.generation,
+                -1 if fill.distinct else _ms(remembered),
+                fill.digest,
+                _ms(self._timing.passing),
+                self._most_entries,
+                _ms(self._timing.doubt_ttl),
+                _ms(entry.fresh_until - entry.stored) if keep else 0,
+                _ms(entry.usable_until - entry.stored),
+                entry.body,
+                orjson.dumps(entry.headers),
+                entry.status,
+                _ms(entry.cost),
+                entry.empties,
+                target,
+                refusal,
+                *fields,
+            ],
+        )
+        return cast("tuple[int, int, int]", reply)
+
+    async def passed(self, digest: str, token: str) -> Passed | None:
+        """What the fetch *token* came back with, if it was not kept and waits for its followers."""
+        kept = await cast(Any, self._redis.hgetall(self._keys.passing(digest)))
+        if not kept or kept[b"token"] != token.encode():
+            return None
+        return Passed(
+            generation=int(kept[b"gen"]),
+            status=int(kept[b"status"]),
+            headers=_headers(kept[b"headers"]),
+            body=kept[b"body"],
+            refusal=kept[b"refusal"],
+        )
+
+    async def write_begin(self) -> tuple[str, bool]:
+        """Record the intent to write before the write leaves; its id, and whether any process may hold copies."""
         write = uuid.uuid4().hex
-        await self._write_lease([self._keys.writes], [write, _ms(self._timing.lease), "begin"])
-        return write
+        return write, await self._intend(write, "begin")
 
     async def write_renew(self, write: str) -> None:
-        """Keep the intent alive while its process is; more often than the lease runs out."""
-        await self._write_lease([self._keys.writes], [write, _ms(self._timing.lease), "renew"])
+        """Keep the intent alive while the write runs."""
+        await self._intend(write, "renew")
 
-    async def write_end(self, write: str, *, known: bool, fields: Fields = EVERYTHING) -> int:
-        """Make every answer so far that reads one of *fields* unservable; returns the new generation.
+    async def write_end(
+        self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = ""
+    ) -> int:
+        """Resolve a write that may have changed *fields*: answers reading them are gone when this returns.
 
-        With an outcome that is not *known* nothing is kept for long until the doubt has passed.
+        Unless its outcome is *known* it may still land, so what is stored for a while lives shortly. The *overlay*
+        says what it took, '' when that is not all it did.
         """
         k = self._keys
         doubt = 0.0 if known else self._timing.doubt
-        reply = await self._write_end(
-            [k.generation, k.bumps, k.doubt, k.writes, k.jobs, k.stamps],
-            [write, _ms(self._timing.hold_off), _ms(doubt), *fields],
+        generation = await self._write_end(
+            [*self._bumped, k.doubt, k.writes],
+            [write, self._remembered, _ms(doubt), overlay if self._timing.overlay > 0 else "", *fields],
         )
-        return int(reply)
+        return int(generation)
 
     async def write_refused(self, write: str) -> None:
-        """Forget an intent whose write provably changed nothing."""
-        await cast(Any, self._redis).zrem(self._keys.writes, write)
+        """Resolve a write that certainly changed nothing."""
+        await self._intend(write, "over")
+
+    async def _intend(self, write: str, word: str) -> bool:
+        k = self._keys
+        return bool(
+            await self._write_lease([k.writes, k.told, k.near], [write, _ms(self._timing.lease), word])
+        )
+
+
+def _headers(text: bytes) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in orjson.loads(text))
 
 
 def _ms(seconds: float) -> int:

@@ -1,11 +1,11 @@
 -- Resolve a write: whatever it may have changed is gone from the cache when this returns.
--- KEYS: generation, bumps, doubt, writes, jobs, stamps
--- ARGV: write id, hold-off ms, doubt ms (0: the outcome is known), fields ...
+-- KEYS: generation, bumps, jobs, stamps, overlays, told, doubt, writes
+-- ARGV: write id, ms a generation is remembered, doubt ms (0: the outcome is known), overlay, fields ...
 -- Returns the new generation.
 local now = now_ms()
-local generation = bump(now, 1, ARGV[2], fields_from(4), KEYS[1], KEYS[2], KEYS[5], KEYS[6])
+local generation = bump(now, 1, ARGV[2], fields_from(5), ARGV[1], ARGV[4])
 if tonumber(ARGV[3]) > 0 then
-  redis.call('SET', KEYS[3], now + ARGV[3], 'PX', ARGV[3])
+  redis.call('SET', KEYS[7], now + ARGV[3], 'PX', ARGV[3])
 end
-redis.call('ZREM', KEYS[4], ARGV[1])
+redis.call('ZREM', KEYS[8], ARGV[1])
 return generation

@@ -1,10 +1,17 @@
--- Say that a write is on its way, or still is.
--- KEYS: writes
--- ARGV: write id, lease ms, 'begin' or 'renew'
+-- Say that a write is on its way, still is, or is over and changed nothing.
+-- KEYS: writes, told, near
+-- ARGV: write id, lease ms, 'begin', 'renew' or 'over'
+-- Returns whether some process may hold answers of its own.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[3] == 'begin' then
-  return redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+  redis.call('PUBLISH', KEYS[2], 'w ' .. ARGV[1])
+elseif ARGV[3] == 'renew' then
+  -- Only if it is still there: a write that was resolved must not come back.
+  redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
+else
+  redis.call('ZREM', KEYS[1], ARGV[1])
+  redis.call('PUBLISH', KEYS[2], 'e ' .. ARGV[1])
 end
--- Only if it is still there: a write that was resolved must not come back.
-return redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
+return redis.call('EXISTS', KEYS[3])

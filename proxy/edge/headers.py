@@ -110,6 +110,15 @@ def as_text(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return text
 
 
+def cookie(text: str, wanted: str) -> str:
+    """The value of the cookie *wanted* in a Cookie header, '' when it has none (RFC 6265, 5.4)."""
+    for pair in text.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == wanted:
+            return value
+    return ""
+
+
 def http_date(now: float) -> bytes:
     """A moment in Unix seconds, as a `Date` header has it."""
     return _date_of_second(int(now))

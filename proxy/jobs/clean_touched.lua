@@ -1,22 +1,30 @@
--- Looks at one batch of entries of generations before ARGV[1] and deletes those that read one of the fields an
--- invalidation wrote: no read may serve them any more.
--- KEYS: index, expiry. ARGV: generation, how many to look at, how many to pass over, fields written.
--- Returns {how many were looked at, how many went}.
+-- Looks at one batch of entries of generations before ARGV[1], and has those that read one of the fields an
+-- invalidation wrote end soon: no read may serve them as they are, but for a while they may be served without what
+-- the invalidation took.
+-- KEYS: index, expiry. ARGV: generation, how many to look at, how many to pass over, ms they stay, fields written.
+-- Returns {how many were looked at, how many will end}.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local written = {}
-for field in string.gmatch(ARGV[4], '[^,]+') do
+for field in string.gmatch(ARGV[5], '[^,]+') do
   written[field] = true
 end
 local older = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[1], 'LIMIT', ARGV[3], ARGV[2])
-local gone = 0
+local ending = 0
 for _, entry in ipairs(older) do
-  for field in string.gmatch(redis.call('HGET', entry, 'fields') or '', '[^,]+') do
-    if written[field] then
-      redis.call('UNLINK', entry)
-      redis.call('ZREM', KEYS[1], entry)
-      redis.call('ZREM', KEYS[2], entry)
-      gone = gone + 1
-      break
+  local kept = redis.call('HMGET', entry, 'fields', 'ends')
+  if not kept[2] then
+    for field in string.gmatch(kept[1] or '', '[^,]+') do
+      if written[field] then
+        if redis.call('PTTL', entry) > tonumber(ARGV[4]) then
+          redis.call('HSET', entry, 'ends', 1)
+          redis.call('PEXPIRE', entry, ARGV[4])
+          redis.call('ZADD', KEYS[2], string.format('%.0f', now + ARGV[4]), entry)
+        end
+        ending = ending + 1
+        break
+      end
     end
   end
 end
-return {#older, gone}
+return {#older, ending}

@@ -15,6 +15,9 @@ from proxy.scripts import lua
 # One call holds up the whole store while it runs; 500 keys are well under a millisecond.
 BATCH = 500
 
+LEFT_MS = 10_000
+"""How long an entry that a write touched stays: as long as what the write took is remembered (store.py)."""
+
 _CLEAN = lua("proxy.jobs", "clean")
 _CLEAN_TOUCHED = lua("proxy.jobs", "clean_touched")
 _SWEEP = lua("proxy.jobs", "sweep")
@@ -53,7 +56,7 @@ Handler = Callable[[Job, Context], Awaitable[None]]
 
 
 async def clean(job: Job, context: Context) -> None:
-    """Delete the cache entries of generations before the job's `gen` that its `fields` concern (without: all).
+    """Have the cache entries end of generations before the job's `gen` that its `fields` concern (without: all).
 
     Raises ValueError without a `gen`.
     """
@@ -74,12 +77,11 @@ async def clean(job: Job, context: Context) -> None:
 async def _clean_touched(generation: int, fields: str, context: Context) -> None:
     script = context.redis.register_script(_CLEAN_TOUCHED)
     keys = [context.keys.index, context.keys.expiry]
-    kept = 0
+    passed = 0
     while True:
-        looked_at, removed = await script(keys=keys, args=[generation, BATCH, kept, fields])
-        context.observer.removed(int(removed))
-        # What stayed is passed over next time; what went has closed the gap by itself.
-        kept += int(looked_at) - int(removed)
+        looked_at, ending = await script(keys=keys, args=[generation, BATCH, passed, LEFT_MS, fields])
+        context.observer.removed(int(ending))
+        passed += int(looked_at)
         if looked_at < BATCH:
             return
 

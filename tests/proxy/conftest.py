@@ -10,7 +10,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from core.keys import Keys
-from tests.proxy.running import Running, running, settings
+from tests.proxy.running import HOLD_OFF, Running, running, settings
 from tests.proxy.upstream import Upstream, scripted
 from tests.proxy.waiting import until
 
@@ -55,6 +55,8 @@ async def settled(redis: Redis, keys: Keys) -> None:
     """Return when no write is recent any more, as Redis tells the time."""
 
     async def none_left() -> bool:
-        return not await redis.exists(keys.bumps)
+        seconds, micros = await redis.time()
+        since = (seconds + micros / 1e6 - HOLD_OFF) * 1000
+        return not await redis.zcount(keys.bumps, since, "+inf")
 
     await until(none_left)

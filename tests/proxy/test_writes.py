@@ -34,13 +34,15 @@ class Failing(Store):
 
     down = False
 
-    async def write_begin(self) -> str:
+    async def write_begin(self) -> tuple[str, bool]:
         self._check()
         return await super().write_begin()
 
-    async def write_end(self, write: str, *, known: bool, fields: Fields = EVERYTHING) -> int:
+    async def write_end(
+        self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = ""
+    ) -> int:
         self._check()
-        return await super().write_end(write, known=known, fields=fields)
+        return await super().write_end(write, known=known, fields=fields, overlay=overlay)
 
     async def write_refused(self, write: str) -> None:
         self._check()
@@ -323,3 +325,35 @@ async def test_the_answer_of_a_write_is_the_upstreams_byte_for_byte(
     assert head.startswith(b"HTTP/1.1 201")
     assert b"content-encoding: odd" in head
     assert body == b"\x01\x02\x03"
+
+
+async def test_the_ack_is_kept_back_until_no_process_trusts_copies_it_made_before(
+    store: Failing, telling: Telling, redis: Redis, keys: Keys
+) -> None:
+    """A process cut off from Redis heard nothing of the write; its copies lapse by themselves."""
+    await redis.set(keys.near, 1)
+    clock = FakeClock()
+
+    async def write() -> None:
+        async with writes_of(store, telling, clock).intent() as intent:
+            intent.status = 201
+
+    writing = asyncio.ensure_future(write())
+
+    async def is_kept_back() -> bool:
+        return clock.sleepers == 1 and await generation(redis, keys) == 1
+
+    await until(is_kept_back)
+    assert not writing.done()
+    await clock.advance(store.timing.near)
+    await writing
+
+
+async def test_the_ack_of_a_write_that_took_longer_is_kept_back_no_more(
+    store: Failing, telling: Telling, redis: Redis, keys: Keys
+) -> None:
+    await redis.set(keys.near, 1)
+    clock = FakeClock()
+    async with writes_of(store, telling, clock).intent() as intent:
+        await clock.advance(store.timing.near)
+        intent.status = 201

@@ -15,7 +15,7 @@ from core.redis import connect
 from proxy.cache import epoch
 from proxy.cache.entry import Entry
 from proxy.cache.stamps import ANYTHING
-from proxy.cache.store import Store, Timing
+from proxy.cache.store import Fill, Hold, Store, Timing
 
 HOLD_OFF = 0.1
 
@@ -46,14 +46,14 @@ async def test_answers_of_another_epoch_are_unservable_and_the_hold_off_begins_a
     await guarded.ping()
     store = Store(guarded, keys, Timing(hold_off=HOLD_OFF))
     generation = int(await redis.get(keys.generation))
-    await store.fill_end("d", "span", "t", generation, Entry(b"old", (), 0, 60), ANYTHING)
+    await store.fill_end(Fill("d", "span", "t", generation), Entry(b"old", (), 0, 60, 60), ANYTHING)
     assert (await store.lookup("d", ANYTHING)).entry is not None
     # As after a restart that lost everything since some earlier moment.
     await redis.set(keys.epoch, "another")
     await guarded.connection_pool.disconnect()
     assert (await store.lookup("d", ANYTHING)).entry is None
-    _, wait = await store.fill_begin("span", "t2", 0, ANYTHING)
-    assert wait > 0
+    begun = await store.fill_begin(Fill("d", "span", "t2", 0), ANYTHING)
+    assert isinstance(begun, Hold)
 
 
 async def test_a_generation_lost_in_a_restart_is_never_counted_again(
@@ -77,7 +77,7 @@ async def test_a_real_restart_is_noticed_before_anything_is_served(keys: Keys) -
             store = Store(client, keys, Timing(hold_off=HOLD_OFF))
             await client.ping()
             generation = int(await client.get(keys.generation))
-            await store.fill_end("d", "span", "t", generation, Entry(b"old", (), 0, 60), ANYTHING)
+            await store.fill_end(Fill("d", "span", "t", generation), Entry(b"old", (), 0, 60, 60), ANYTHING)
             assert (await store.lookup("d", ANYTHING)).entry is not None
             await client.aclose()
         async with EmbeddedRedis(Path(folder)) as server:
@@ -97,7 +97,9 @@ async def test_a_server_that_comes_back_full_makes_room_for_the_new_epoch(
     store = Store(redis, keys, Timing(hold_off=HOLD_OFF))
     generation = int(await redis.get(keys.generation))
     for n in range(20):
-        await store.fill_end(f"big{n}", "span", "t", generation, Entry(b"x" * 200_000, (), 0, 60), ANYTHING)
+        await store.fill_end(
+            Fill(f"big{n}", "span", "t", generation), Entry(b"x" * 200_000, (), 0, 60, 60), ANYTHING
+        )
     await redis.set(keys.epoch, "another")
     await guarded.connection_pool.disconnect()
     used = (await redis.info("memory"))["used_memory"]

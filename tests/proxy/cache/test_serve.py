@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable
 
 import pytest
+import pytest_asyncio
 from redis.asyncio import Redis
 
 from core.keys import Keys
-from proxy.cache import serve
+from proxy.cache import fetch
 from proxy.cache.stamps import Fields
 from proxy.cache.store import Store
 from tests.proxy.conftest import Start, settled
@@ -42,19 +43,25 @@ class CalCom:
         return Reply(body=answer)
 
 
+@pytest_asyncio.fixture
+async def waiting(start: Start) -> Running:
+    """A gateway that waits Cal.com's own cache out instead of asking past it."""
+    return await start(slots_distinct_after_write=False)
+
+
 def slots_calls(upstream: Upstream) -> int:
     return sum(seen.method == "GET" for seen in upstream.requests)
 
 
 async def test_a_read_after_the_ack_waits_out_the_upstreams_own_cache_and_sees_the_truth(
-    gateway: Running, upstream: Upstream
+    waiting: Running, upstream: Upstream
 ) -> None:
     upstream.script = CalCom(remembers=0.2)
-    assert (await gateway.get()).content == BEFORE
+    assert (await waiting.get()).content == BEFORE
     # Another reader makes Cal.com remember the old answer anew, just before the write.
-    await gateway.get("/v2/slots?eventTypeId=1&start=2050-09-05&end=2050-09-06&timeZone=UTC")
-    assert (await gateway.post()).status_code == 201
-    assert (await gateway.get()).content == AFTER
+    await waiting.get("/v2/slots?eventTypeId=1&start=2050-09-05&end=2050-09-06&timeZone=UTC")
+    assert (await waiting.post()).status_code == 201
+    assert (await waiting.get()).content == AFTER
 
 
 async def test_a_fill_that_overlaps_a_write_is_neither_kept_nor_given_to_who_came_after(
@@ -77,36 +84,36 @@ async def test_a_fill_that_overlaps_a_write_is_neither_kept_nor_given_to_who_cam
 
 
 async def test_an_older_fetch_of_the_same_span_holds_the_newer_up_until_calcom_forgets(
-    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+    waiting: Running, upstream: Upstream, redis: Redis, keys: Keys
 ) -> None:
     calcom = CalCom(remembers=0.2)
     gate = Gate()
     calcom.gates.append(gate)
     upstream.script = calcom
-    early = asyncio.ensure_future(gateway.get())
+    early = asyncio.ensure_future(waiting.get())
     await upstream.arrivals(1)
-    await gateway.post()
+    await waiting.post()
     await settled(redis, keys)
     # The hold-off of the write is over, but the old fetch is not: what it ends with would be remembered.
-    late = asyncio.ensure_future(gateway.get())
+    late = asyncio.ensure_future(waiting.get())
     gate.open()
     assert (await early).content == BEFORE
     assert (await late).content == AFTER
 
 
 async def test_a_fetch_whose_caller_left_still_counts_since_calcom_goes_on(
-    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+    waiting: Running, upstream: Upstream, redis: Redis, keys: Keys
 ) -> None:
     upstream.script = Gate()
     url = "/v2/slots/available?eventTypeId=1&startTime=2050-09-05&endTime=2050-09-06"
-    leaver = asyncio.ensure_future(gateway.get(url))
+    leaver = asyncio.ensure_future(waiting.get(url))
     await upstream.arrivals(1)
     leaver.cancel()
     await upstream.departures(1)
     upstream.script = lambda seen: Reply()
-    await gateway.post()
+    await waiting.post()
     await settled(redis, keys)
-    late = asyncio.ensure_future(gateway.get())
+    late = asyncio.ensure_future(waiting.get())
     # Well past the hold-off: what Cal.com still computes for the leaver may be older than the write.
     done, _ = await asyncio.wait([late], timeout=4 * HOLD_OFF)
     assert not done
@@ -134,20 +141,20 @@ async def test_the_legacy_read_sees_the_truth_after_the_ack_too(gateway: Running
     assert answer.headers["cache-status"] == "calgate; fwd=bypass"
 
 
-async def test_writes_that_never_stop_do_not_starve_a_reader(gateway: Running, upstream: Upstream) -> None:
+async def test_writes_that_never_stop_do_not_starve_a_reader(waiting: Running, upstream: Upstream) -> None:
     calcom = CalCom(remembers=0.2)
     upstream.script = calcom
     done = asyncio.Event()
 
     async def write() -> None:
         while not done.is_set():
-            await gateway.post()
+            await waiting.post()
 
     writer = asyncio.ensure_future(write())
     try:
         async with asyncio.timeout(10):
             for _ in range(5):
-                answer = await gateway.get()
+                answer = await waiting.get()
                 assert answer.status_code == 200
     finally:
         done.set()
@@ -158,15 +165,15 @@ async def test_writes_that_never_stop_do_not_starve_a_reader(gateway: Running, u
 
 
 async def test_readers_of_steady_writes_share_fetches_that_do_not_queue_up(
-    gateway: Running, upstream: Upstream
+    waiting: Running, upstream: Upstream
 ) -> None:
     upstream.script = CalCom(remembers=0.2)
     loop = asyncio.get_running_loop()
     readers: list[Awaitable[object]] = []
     begun = loop.time()
     for _ in range(10):
-        await gateway.post()
-        readers.append(asyncio.ensure_future(gateway.get()))
+        await waiting.post()
+        readers.append(asyncio.ensure_future(waiting.get()))
         await asyncio.sleep(0.1)
     await asyncio.gather(*readers)
     # Ten generations, each of which would have waited for the fetch of the one before.
@@ -282,8 +289,8 @@ async def test_the_process_says_settling_when_a_span_never_settles(
     start: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An older fetch that hangs must not hold readers for ever."""
-    monkeypatch.setattr(serve, "_LONGEST_WAIT_SECONDS", 0.3)
-    gateway = await start()
+    monkeypatch.setattr(fetch, "_LONGEST_WAIT_SECONDS", 0.3)
+    gateway = await start(slots_distinct_after_write=False)
     calcom = CalCom(remembers=0.2)
     gate = Gate()
     calcom.gates.append(gate)
@@ -306,10 +313,10 @@ async def test_while_a_write_is_over_and_redis_not_told_nothing_kept_is_served(
     asked, may_answer = asyncio.Event(), asyncio.Event()
     real = Store.write_end
 
-    async def slow(store: Store, write: str, *, known: bool, fields: Fields) -> int:
+    async def slow(store: Store, write: str, *, known: bool, fields: Fields, overlay: str) -> int:
         asked.set()
         await may_answer.wait()
-        return await real(store, write, known=known, fields=fields)
+        return await real(store, write, known=known, fields=fields, overlay=overlay)
 
     monkeypatch.setattr(Store, "write_end", slow)
     write = asyncio.ensure_future(gateway.post())

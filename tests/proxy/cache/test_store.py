@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.keys import Keys
 from proxy.cache.entry import Entry
-from proxy.cache.stamps import ANYTHING
-from proxy.cache.store import Store, Timing
+from proxy.cache.stamps import ANYTHING, Fields
+from proxy.cache.store import Again, Fill, Follow, Hold, Leave, Store, Timing
 from tests.proxy.conftest import settled
 from tests.proxy.waiting import until
 
@@ -19,7 +20,7 @@ HOLD_OFF = 0.1
 @pytest.fixture
 def make(redis: Any, keys: Keys) -> Callable[..., Store]:
     def one(**changes: float) -> Store:
-        return Store(redis, keys, Timing(**{"hold_off": HOLD_OFF, **changes}))
+        return Store(redis, keys, Timing(**{"hold_off": HOLD_OFF, "overlay": 0.0, **changes}))
 
     return one
 
@@ -29,14 +30,30 @@ def store(make: Callable[..., Store]) -> Store:
     return make()
 
 
-def entry(seconds: float = 60.0, body: bytes = b"body") -> Entry:
-    return Entry(body, (("content-type", "text/plain"),), 1000.0, 1000.0 + seconds)
+def entry(seconds: float = 60.0, body: bytes = b"body", stale: float = 0.0) -> Entry:
+    until = 1000.0 + seconds
+    return Entry(body, (("content-type", "text/plain"),), 1000.0, until, until + stale, cost=1.5, empties=2)
 
 
-async def fill(store: Store, digest: str = "d", *, seconds: float = 60.0) -> float:
-    generation, wait = await store.fill_begin("span", "token", 0, ANYTHING)
-    assert wait == 0
-    return await store.fill_end(digest, "span", "token", generation, entry(seconds), ANYTHING)
+async def begin(
+    store: Store, fields: Fields = ANYTHING, *, span: str = "span", token: str = "t", wanted: int = 0
+) -> Leave | Hold:
+    """Ask to fetch something that nobody else is asking for."""
+    begun = await store.fill_begin(Fill(token, span, token, wanted), fields)
+    assert isinstance(begun, (Leave, Hold))
+    return begun
+
+
+async def left(store: Store, fields: Fields = ANYTHING, *, span: str = "span", token: str = "t") -> Fill:
+    """A fetch of *span* that may leave at once."""
+    begun = await begin(store, fields, span=span, token=token)
+    assert isinstance(begun, Leave)
+    return Fill(token, span, token, begun.generation)
+
+
+async def fill(store: Store, digest: str = "d", *, seconds: float = 60.0, stale: float = 0.0) -> float:
+    made = replace(await left(store), digest=digest)
+    return (await store.fill_end(made, entry(seconds, stale=stale), ANYTHING))[0]
 
 
 async def gone(store: Store) -> bool:
@@ -44,7 +61,8 @@ async def gone(store: Store) -> bool:
 
 
 async def written(store: Store, *, known: bool = True) -> int:
-    return await store.write_end(await store.write_begin(), known=known)
+    write, _ = await store.write_begin()
+    return await store.write_end(write, known=known)
 
 
 async def test_a_stored_entry_is_found_again_as_it_was(store: Store) -> None:
@@ -79,24 +97,43 @@ async def test_a_write_makes_every_entry_unservable_and_asks_for_cleaning(
 
 
 async def test_a_fill_begun_before_a_write_is_not_stored(store: Store) -> None:
-    generation, _ = await store.fill_begin("span", "token", 0, ANYTHING)
+    made = await left(store)
     await written(store)
-    assert await store.fill_end("d", "span", "token", generation, entry(), ANYTHING) == 0
+    assert (await store.fill_end(made, entry(), ANYTHING))[0] == 0
     assert not (await store.lookup("d", ANYTHING)).outdated
 
 
 async def test_a_fill_for_a_fresh_generation_waits_out_the_hold_off(store: Store) -> None:
     generation = await written(store)
-    wanted, wait = await store.fill_begin("span", "token", 0, ANYTHING)
-    assert wanted == generation
-    assert 0 < wait <= HOLD_OFF
+    begun = await begin(store)
+    assert isinstance(begun, Hold)
+    assert begun.wanted == generation
+    assert 0 < begun.seconds <= HOLD_OFF
+
+
+async def test_a_fill_that_can_be_made_distinct_waits_for_nothing(store: Store) -> None:
+    await left(store)
+    generation = await written(store)
+    begun = await store.fill_begin(Fill("d", "span", "late", 0), ANYTHING, can_be_distinct=True)
+    assert isinstance(begun, Leave)
+    assert begun.generation == generation
+    assert begun.distinct > 0
+    after = await written(store)
+    later = await store.fill_begin(Fill("d", "span", "later", 0), ANYTHING, can_be_distinct=True)
+    assert isinstance(later, Leave)
+    assert later.generation == after
+    assert later.distinct not in (0, begun.distinct)
+
+
+async def test_a_fill_is_distinct_only_when_calcom_might_answer_with_the_past(store: Store) -> None:
+    assert await store.fill_begin(Fill("d", "span", "t", 0), ANYTHING, can_be_distinct=True) == Leave(0, 0)
 
 
 async def test_a_fill_for_the_generation_before_need_not_wait(store: Store, redis: Any, keys: Keys) -> None:
     old = await written(store)
     await settled(redis, keys)
     await written(store)
-    assert await store.fill_begin("span", "token", old, ANYTHING) == (old, 0)
+    assert await begin(store, span="span", token="token", wanted=old) == Leave(old)
 
 
 async def test_a_fill_is_good_for_the_newest_generation_whose_hold_off_is_over(
@@ -107,26 +144,28 @@ async def test_a_fill_is_good_for_the_newest_generation_whose_hold_off_is_over(
     await settled(redis, keys)
     await written(store)
     # Wanted was the one before last, but the last but one is certain as well.
-    assert await store.fill_begin("span", "token", old - 1, ANYTHING) == (old, 0)
+    assert await begin(store, span="span", token="token", wanted=old - 1) == Leave(old)
 
 
 async def test_an_older_fetch_under_way_delays_the_newer(store: Store, redis: Any, keys: Keys) -> None:
-    early, _ = await store.fill_begin("span", "early", 0, ANYTHING)
+    early = await left(store, token="early")
     generation = await written(store)
     await settled(redis, keys)
-    wanted, wait = await store.fill_begin("span", "late", generation, ANYTHING)
-    assert wanted == generation
-    assert wait > HOLD_OFF
-    await store.fill_end("d", "span", "early", early, None, ANYTHING)
-    _, wait = await store.fill_begin("span", "late", generation, ANYTHING)
-    assert 0 < wait <= HOLD_OFF
+    begun = await begin(store, token="late", wanted=generation)
+    assert isinstance(begun, Hold)
+    assert begun.wanted == generation
+    assert begun.seconds > HOLD_OFF
+    await store.fill_end(early, entry(), ANYTHING)
+    begun = await begin(store, token="late", wanted=generation)
+    assert isinstance(begun, Hold)
+    assert 0 < begun.seconds <= HOLD_OFF
 
 
 async def test_an_older_fetch_of_another_span_delays_nothing(store: Store, redis: Any, keys: Keys) -> None:
-    await store.fill_begin("one", "early", 0, ANYTHING)
+    await left(store, span="one", token="early")
     generation = await written(store)
     await settled(redis, keys)
-    assert await store.fill_begin("other", "late", generation, ANYTHING) == (generation, 0)
+    assert await begin(store, span="other", token="late", wanted=generation) == Leave(generation)
 
 
 async def test_an_answer_that_may_be_another_fetchs_is_good_only_for_what_that_was(
@@ -134,39 +173,39 @@ async def test_an_answer_that_may_be_another_fetchs_is_good_only_for_what_that_w
 ) -> None:
     first = await written(store)
     await settled(redis, keys)
-    await store.fill_begin("span", "early", first, ANYTHING)
+    await begin(store, token="early", wanted=first)
     await written(store)
     await settled(redis, keys)
-    assert await store.fill_begin("span", "late", first, ANYTHING) == (first, 0)
+    assert await begin(store, span="span", token="late", wanted=first) == Leave(first)
 
 
 async def test_a_renewed_fetch_stays_announced(make: Callable[..., Store], redis: Any, keys: Keys) -> None:
     store = make(fetch_lease=0.2)
-    early, _ = await store.fill_begin("span", "early", 0, ANYTHING)
+    early = await left(store, token="early")
     before = await redis.hget(keys.fetches("span"), "early")
     await asyncio.sleep(0.01)
-    await store.fill_renew("span", "early", early)
+    await store.fill_renew(early)
     after = await redis.hget(keys.fetches("span"), "early")
     assert after.split(b":")[1] > before.split(b":")[1]
 
 
 async def test_a_fetch_nobody_renews_is_forgotten(make: Callable[..., Store], redis: Any, keys: Keys) -> None:
     store = make(fetch_lease=0.05)
-    await store.fill_begin("span", "dead", 0, ANYTHING)
+    await left(store, token="dead")
     generation = await written(store)
 
     async def may_begin() -> bool:
-        return (await store.fill_begin("span", "late", generation, ANYTHING))[1] == 0
+        return isinstance(await begin(store, token="late", wanted=generation), Leave)
 
     await until(may_begin)
 
 
 async def test_a_fetch_that_was_never_made_delays_nothing(store: Store, redis: Any, keys: Keys) -> None:
-    early, _ = await store.fill_begin("span", "early", 0, ANYTHING)
-    await store.fill_drop("span", "early", early)
+    early = await left(store, token="early")
+    await store.fill_fail(early, b"refused", was_sent=False)
     generation = await written(store)
     await settled(redis, keys)
-    assert await store.fill_begin("span", "late", generation, ANYTHING) == (generation, 0)
+    assert await begin(store, span="span", token="late", wanted=generation) == Leave(generation)
 
 
 async def test_an_entry_expires_by_redis_clock(store: Store) -> None:
@@ -192,7 +231,7 @@ async def test_a_dead_processs_write_counts_as_landed_at_the_next_look(
 async def test_a_renewed_write_is_not_taken_for_dead(
     make: Callable[..., Store], redis: Any, keys: Keys
 ) -> None:
-    write = await make(lease=0.05).write_begin()
+    write, _ = await make(lease=0.05).write_begin()
     await make(lease=60).write_renew(write)
     await asyncio.sleep(0.06)
     assert (await make().lookup("d", ANYTHING)).generation == 0
@@ -201,7 +240,7 @@ async def test_a_renewed_write_is_not_taken_for_dead(
 async def test_a_resolved_write_does_not_come_back_by_a_late_renewal(
     store: Store, redis: Any, keys: Keys
 ) -> None:
-    write = await store.write_begin()
+    write, _ = await store.write_begin()
     await store.write_end(write, known=True)
     await store.write_renew(write)
     assert await redis.zcard(keys.writes) == 0
@@ -233,8 +272,8 @@ async def _full(redis: Any) -> int:
 async def cramped(redis: Any, store: Store) -> object:
     """A Redis that holds a few megabytes of answers, and not a byte more."""
     for n in range(40):
-        generation, _ = await store.fill_begin("span", "token", 0, ANYTHING)
-        await store.fill_end(f"big{n}", "span", "token", generation, entry(body=b"x" * 200_000), ANYTHING)
+        made = replace(await left(store), digest=f"big{n}")
+        await store.fill_end(made, entry(body=b"x" * 200_000), ANYTHING)
     await redis.config_set("maxmemory", await _full(redis) - 1_000_000)
     yield
     await redis.config_set("maxmemory", 0)
@@ -263,9 +302,8 @@ EIGHT = ("*", "t8", "8:100", "8:101")
 
 async def keep(store: Store, digest: str, fields: tuple[str, ...]) -> bool:
     """Store an answer that reads *fields*, waiting for nothing; whether it was kept."""
-    generation, wait = await store.fill_begin(digest, "token", 0, fields)
-    assert wait == 0
-    return await store.fill_end(digest, digest, "token", generation, entry(), fields) > 0
+    made = await left(store, fields, span=digest, token=digest)
+    return (await store.fill_end(made, entry(), fields))[0] > 0
 
 
 async def is_served(store: Store, digest: str, fields: tuple[str, ...]) -> bool:
@@ -285,16 +323,16 @@ async def test_a_narrow_write_takes_what_reads_one_of_its_fields_and_leaves_the_
 
 async def test_only_who_is_concerned_waits_for_the_hold_off(store: Store) -> None:
     await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
-    assert (await store.fill_begin("span", "one", 0, EIGHT))[1] == 0
-    assert (await store.fill_begin("other", "two", 0, SEVEN))[1] > 0
+    assert isinstance(await begin(store, EIGHT, token="one"), Leave)
+    assert isinstance(await begin(store, SEVEN, span="other", token="two"), Hold)
 
 
 async def test_a_fill_that_a_write_overtook_is_kept_if_the_write_was_elsewhere(store: Store) -> None:
-    seven, _ = await store.fill_begin("one", "seven", 0, SEVEN)
-    eight, _ = await store.fill_begin("two", "eight", 0, EIGHT)
+    seven = await left(store, SEVEN, span="one", token="seven")
+    eight = await left(store, EIGHT, span="two", token="eight")
     await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
-    assert await store.fill_end("seven", "one", "seven", seven, entry(), SEVEN) == 0
-    assert await store.fill_end("eight", "two", "eight", eight, entry(), EIGHT) > 0
+    assert (await store.fill_end(seven, entry(), SEVEN))[0] == 0
+    assert (await store.fill_end(eight, entry(), EIGHT))[0] > 0
 
 
 async def test_what_was_stored_as_unknown_is_judged_as_such_also_when_more_is_known(store: Store) -> None:
@@ -310,3 +348,188 @@ async def test_a_write_of_the_whole_account_is_newer_than_all_that_was_remembere
     await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
     generation = await store.write_end("w", known=True)
     assert await redis.hgetall(keys.stamps) == {b"*": str(generation).encode()}
+
+
+NARROW = ("7:101", "?", "T7")
+
+
+async def test_what_writes_took_comes_with_the_entry_if_that_is_all_they_did(
+    make: Callable[..., Store],
+) -> None:
+    store = make(overlay=60)
+    await keep(store, "d", SEVEN)
+    await store.write_end("a", known=True, fields=NARROW, overlay="first")
+    await store.write_end("b", known=True, fields=("8:100", "?", "T8"))
+    await store.write_end("c", known=True, fields=NARROW, overlay="second")
+    looked = await store.lookup("d", SEVEN)
+    assert looked.entry is not None
+    assert looked.overlays == ("first", "second")
+
+
+async def test_one_write_that_says_nothing_of_what_it_took_is_enough(make: Callable[..., Store]) -> None:
+    store = make(overlay=60)
+    await keep(store, "d", SEVEN)
+    await store.write_end("a", known=True, fields=NARROW, overlay="first")
+    await store.write_end("b", known=True, fields=NARROW)
+    looked = await store.lookup("d", SEVEN)
+    assert looked.entry is None
+    assert looked.outdated
+
+
+async def test_what_a_write_took_is_forgotten_in_time(make: Callable[..., Store]) -> None:
+    store = make(overlay=0.05, hold_off=0.0)
+    await keep(store, "d", SEVEN)
+    await store.write_end("a", known=True, fields=NARROW, overlay="first")
+
+    async def outdated() -> bool:
+        await store.write_end("b", known=True, fields=("8:100", "?", "T8"), overlay="other")
+        return (await store.lookup("d", SEVEN)).outdated
+
+    await until(outdated)
+
+
+async def test_an_entry_stays_usable_after_it_was_fresh(store: Store) -> None:
+    assert await fill(store, seconds=0.01, stale=60) == 0.01
+    await asyncio.sleep(0.02)
+    looked = await store.lookup("d", ANYTHING)
+    assert looked.entry is not None
+    assert looked.entry.fresh_until < looked.now < looked.entry.usable_until
+
+
+async def test_past_the_most_entries_those_go_that_would_end_next(redis: Any, keys: Keys) -> None:
+    store = Store(redis, keys, Timing(hold_off=HOLD_OFF), most_entries=3)
+    for n in range(6):
+        await fill(store, f"e{n}", seconds=60 + n)
+    assert await redis.zcard(keys.index) == await redis.zcard(keys.expiry) == 3
+    kept = [n for n in range(6) if await redis.exists(keys.entry(f"e{n}"))]
+    assert kept == [3, 4, 5]
+
+
+class TestFleet:
+    """Several processes that want the same."""
+
+    @staticmethod
+    def of(store: Store, token: str, wanted: int = 0) -> Any:
+        return store.fill_begin(Fill("d", "span", token, wanted), ANYTHING)
+
+    async def test_who_comes_second_follows(self, store: Store) -> None:
+        assert await self.of(store, "first") == Leave(0)
+        begun = await self.of(store, "second")
+        assert isinstance(begun, Follow)
+        assert begun.token == "first"
+        assert 0 < begun.seconds <= 3
+
+    async def test_who_needs_a_newer_generation_does_not_follow(
+        self, store: Store, redis: Any, keys: Keys
+    ) -> None:
+        await self.of(store, "first")
+        generation = await written(store)
+        begun = await store.fill_begin(
+            Fill("d", "span", "second", generation), ANYTHING, can_be_distinct=True
+        )
+        assert isinstance(begun, Leave)
+        # The first is no longer whom others follow.
+        begun = await self.of(store, "third", generation)
+        assert isinstance(begun, Follow)
+        assert begun.token == "second"
+
+    async def test_what_was_stored_meanwhile_is_not_fetched_again(self, store: Store) -> None:
+        await fill(store)
+        assert await self.of(store, "late") == Again(0)
+        (looked) = await store.lookup("d", ANYTHING)
+        assert looked.entry is not None
+        seen = await store.fill_begin(Fill("d", "s", "t", 0), ANYTHING, seen=looked.entry.stored)
+        assert isinstance(seen, Leave)
+
+    async def test_a_hung_leader_is_replaced_when_its_lease_ends(self, make: Callable[..., Store]) -> None:
+        store = make(lead=0.05)
+        await self.of(store, "hangs")
+
+        async def leads() -> bool:
+            return isinstance(await self.of(store, "next"), Leave)
+
+        await until(leads)
+
+    async def test_a_killed_leader_is_replaced_at_once(self, redis: Any, keys: Keys) -> None:
+        store = Store(redis, keys, Timing(), process="channel-of-nobody")
+        await self.of(store, "killed")
+        assert isinstance(await self.of(store, "next"), Leave)
+
+    async def test_a_leader_that_lives_is_followed_by_its_channel(self, redis: Any, keys: Keys) -> None:
+        listener = redis.pubsub()
+        await listener.subscribe("channel-of-one")
+        await listener.get_message(timeout=5)
+        store = Store(redis, keys, Timing(), process="channel-of-one")
+        await self.of(store, "lives")
+        assert isinstance(await self.of(store, "next"), Follow)
+        await listener.aclose()
+
+    async def test_a_renewed_lead_lasts(self, make: Callable[..., Store]) -> None:
+        await self.of(make(lead=0.05), "leads")
+        await make(lead=60).fill_renew(Fill("d", "span", "leads", 0))
+        begun = await self.of(make(), "second")
+        assert isinstance(begun, Follow)
+        assert begun.seconds > 1
+
+    async def test_what_is_not_kept_is_passed_to_the_followers(self, store: Store) -> None:
+        await self.of(store, "leads")
+        await self.of(store, "follows")
+        bad = Entry(b"sorry", (("a", "b"),), 0.0, 0.0, 0.0, status=500)
+        await store.fill_end(Fill("d", "span", "leads", 0), bad, ANYTHING, keep=False)
+        passed = await store.passed("d", "leads")
+        assert passed is not None
+        assert (passed.status, passed.body, passed.headers, passed.refusal) == (
+            500,
+            b"sorry",
+            (("a", "b"),),
+            b"",
+        )
+        assert await store.passed("d", "another") is None
+
+    async def test_nothing_is_written_for_followers_that_are_not_there(
+        self, store: Store, redis: Any, keys: Keys
+    ) -> None:
+        await self.of(store, "leads")
+        bad = Entry(b"sorry", (), 0.0, 0.0, 0.0, status=500)
+        await store.fill_end(Fill("d", "span", "leads", 0), bad, ANYTHING, keep=False)
+        assert not await redis.exists(keys.passing("d"))
+        assert not await redis.exists(keys.filling("d"))
+
+    async def test_followers_are_told_when_the_fetch_ends(self, store: Store, redis: Any, keys: Keys) -> None:
+        listener = redis.pubsub(ignore_subscribe_messages=True)
+        await listener.subscribe(keys.told)
+        await self.of(store, "leads")
+        await self.of(store, "follows")
+        await store.fill_end(Fill("d", "span", "leads", 0), entry(), ANYTHING)
+
+        async def told() -> bool:
+            message = await listener.get_message(timeout=1)
+            return message is not None and message["data"] == b"f d"
+
+        await until(told)
+        await listener.aclose()
+
+
+async def test_a_write_is_told_to_everybody_from_its_beginning_to_its_end(
+    store: Store, redis: Any, keys: Keys
+) -> None:
+    listener = redis.pubsub(ignore_subscribe_messages=True)
+    await listener.subscribe(keys.told)
+    heard: list[bytes] = []
+    write, others = await store.write_begin()
+    assert not others
+    await store.write_end(write, known=True, fields=NARROW)
+    await redis.set(keys.near, 1)
+    refused, others = await store.write_begin()
+    assert others
+    await store.write_refused(refused)
+
+    async def all_heard() -> bool:
+        message = await listener.get_message(timeout=1)
+        heard.extend([message["data"]] if message else [])
+        return len(heard) == 4
+
+    await until(all_heard)
+    words = [f"w {write}", f"b 1 7:101,?,T7 {write}", f"w {refused}", f"e {refused}"]
+    assert heard == [word.encode() for word in words]
+    await listener.aclose()
