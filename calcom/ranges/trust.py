@@ -1,0 +1,112 @@
+"""When an event type's ranges are shared: not before comparisons agreed, and not after one differed twice.
+
+    unproven --(NEEDED comparisons agree)--> proven --(one differs)--> doubted --(again, later)--> off
+                                                ^--(the same look agrees, later)--'
+
+Other settings begin anew; so does a day of being off, a doubt that nobody settled, and a day without comparisons.
+A difference alone proves nothing: the world may have changed between the two answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+NEEDED: Final = 5
+"""Comparisons that must agree before anything is shared."""
+
+GAP: Final = 30.0
+"""Seconds between comparisons that count: the same minute shows the same world."""
+
+REPEAT_AFTER: Final = 3.0
+"""Seconds after which a difference counts as repeated: longer than Cal.com's own slot cache lives (2 s)."""
+
+DOUBT_LASTS: Final = 600.0
+"""Seconds after which a doubt that was not settled has become ignorance."""
+
+OFF_LASTS: Final = 86_400.0
+PROOF_LASTS: Final = 86_400.0
+
+RECHECK: Final = 900.0
+"""Seconds after which a proven type is compared again."""
+
+RECHECK_SHARED: Final = 500
+"""Answers shared by one process after which it is compared again, but never sooner than `GAP`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of one event type. Times are Unix seconds of one clock, 0 for never.
+
+    `facts` is the digest of the settings all else was seen under. `asked` is when somebody last set out to
+    compare, `checked` when one last agreed. `doubt` is the query string of the look that differed.
+    """
+
+    facts: str = ""
+    agreed: int = 0
+    asked: float = 0.0
+    checked: float = 0.0
+    doubt: str = ""
+    doubted: float = 0.0
+    off: float = 0.0
+
+
+def standing(proof: Proof, facts: str, now: float) -> Proof:
+    """What of a proof still holds."""
+    if (
+        proof.facts != facts
+        or (proof.off and now - proof.off >= OFF_LASTS)
+        or (proof.doubt and not proof.off and now - proof.doubted >= DOUBT_LASTS)
+        or (proof.agreed and not proof.off and now - proof.checked >= PROOF_LASTS)
+    ):
+        return Proof(facts)
+    return proof
+
+
+def may_share(proof: Proof, facts: str, now: float) -> bool:
+    """Whether answers may be cut out of windows."""
+    held = standing(proof, facts, now)
+    return held.agreed >= NEEDED and not held.doubt and not held.off
+
+
+def wants_comparison(proof: Proof, facts: str, now: float, shared: int = 0) -> bool:
+    """Whether a look should be answered by its own fetch and its windows', to compare them; *shared* answers
+    were shared since the last one. In doubt, it is the doubted look that should be asked again."""
+    held = standing(proof, facts, now)
+    if held.off:
+        return False
+    if held.doubt:
+        return now - max(held.doubted, held.asked) >= REPEAT_AFTER
+    since = now - max(held.checked, held.asked)
+    if held.agreed < NEEDED or shared >= RECHECK_SHARED:
+        return since >= GAP
+    return since >= RECHECK
+
+
+def set_out(proof: Proof, facts: str, now: float) -> Proof:
+    """Somebody begins to compare: the others need not."""
+    return replace(standing(proof, facts, now), asked=now)
+
+
+def agreed(proof: Proof, facts: str, look: str, now: float) -> Proof:
+    """A comparison of *look* agreed. A doubt is settled only by the look that raised it."""
+    held = standing(proof, facts, now)
+    if held.off:
+        return held
+    if held.doubt:
+        if look != held.doubt or now - held.doubted < REPEAT_AFTER:
+            return held
+        held = replace(held, doubt="", doubted=0.0)
+    if 0 < held.agreed < NEEDED and now - held.checked < GAP:
+        return held
+    return replace(held, agreed=min(held.agreed + 1, NEEDED), checked=now)
+
+
+def differed(proof: Proof, facts: str, look: str, now: float) -> Proof:
+    """A comparison of *look* differed: the first time it raises a doubt, later it turns sharing off."""
+    held = standing(proof, facts, now)
+    if held.off:
+        return held
+    if not held.doubt:
+        return replace(held, doubt=look, doubted=now)
+    return replace(held, off=now) if now - held.doubted >= REPEAT_AFTER else held
