@@ -36,19 +36,19 @@ def entry(seconds: float = 60.0, body: bytes = b"body", stale: float = 0.0) -> E
 
 
 async def begin(
-    store: Store, fields: Fields = ANYTHING, *, span: str = "span", token: str = "t", wanted: int = 0
+    store: Store, fields: Fields = ANYTHING, *, span: str = "span", who: str = "t", wanted: int = 0
 ) -> Leave | Hold:
     """Ask to fetch something that nobody else is asking for."""
-    begun = await store.fill_begin(Fill(token, span, token, wanted), fields)
+    begun = await store.fill_begin(Fill(who, span, who, wanted), fields)
     assert isinstance(begun, (Leave, Hold))
     return begun
 
 
-async def left(store: Store, fields: Fields = ANYTHING, *, span: str = "span", token: str = "t") -> Fill:
+async def left(store: Store, fields: Fields = ANYTHING, *, span: str = "span", who: str = "t") -> Fill:
     """A fetch of *span* that may leave at once."""
-    begun = await begin(store, fields, span=span, token=token)
+    begun = await begin(store, fields, span=span, who=who)
     assert isinstance(begun, Leave)
-    return Fill(token, span, token, begun.generation)
+    return Fill(who, span, who, begun.generation)
 
 
 async def fill(store: Store, digest: str = "d", *, seconds: float = 60.0, stale: float = 0.0) -> float:
@@ -133,7 +133,7 @@ async def test_a_fill_for_the_generation_before_need_not_wait(store: Store, redi
     old = await written(store)
     await settled(redis, keys)
     await written(store)
-    assert await begin(store, span="span", token="token", wanted=old) == Leave(old)
+    assert await begin(store, span="span", who="token", wanted=old) == Leave(old)
 
 
 async def test_a_fill_is_good_for_the_newest_generation_whose_hold_off_is_over(
@@ -144,28 +144,28 @@ async def test_a_fill_is_good_for_the_newest_generation_whose_hold_off_is_over(
     await settled(redis, keys)
     await written(store)
     # Wanted was the one before last, but the last but one is certain as well.
-    assert await begin(store, span="span", token="token", wanted=old - 1) == Leave(old)
+    assert await begin(store, span="span", who="token", wanted=old - 1) == Leave(old)
 
 
 async def test_an_older_fetch_under_way_delays_the_newer(store: Store, redis: Any, keys: Keys) -> None:
-    early = await left(store, token="early")
+    early = await left(store, who="early")
     generation = await written(store)
     await settled(redis, keys)
-    begun = await begin(store, token="late", wanted=generation)
+    begun = await begin(store, who="late", wanted=generation)
     assert isinstance(begun, Hold)
     assert begun.wanted == generation
     assert begun.seconds > HOLD_OFF
     await store.fill_end(early, entry(), ANYTHING)
-    begun = await begin(store, token="late", wanted=generation)
+    begun = await begin(store, who="late", wanted=generation)
     assert isinstance(begun, Hold)
     assert 0 < begun.seconds <= HOLD_OFF
 
 
 async def test_an_older_fetch_of_another_span_delays_nothing(store: Store, redis: Any, keys: Keys) -> None:
-    await left(store, span="one", token="early")
+    await left(store, span="one", who="early")
     generation = await written(store)
     await settled(redis, keys)
-    assert await begin(store, span="other", token="late", wanted=generation) == Leave(generation)
+    assert await begin(store, span="other", who="late", wanted=generation) == Leave(generation)
 
 
 async def test_an_answer_that_may_be_another_fetchs_is_good_only_for_what_that_was(
@@ -173,15 +173,15 @@ async def test_an_answer_that_may_be_another_fetchs_is_good_only_for_what_that_w
 ) -> None:
     first = await written(store)
     await settled(redis, keys)
-    await begin(store, token="early", wanted=first)
+    await begin(store, who="early", wanted=first)
     await written(store)
     await settled(redis, keys)
-    assert await begin(store, span="span", token="late", wanted=first) == Leave(first)
+    assert await begin(store, span="span", who="late", wanted=first) == Leave(first)
 
 
 async def test_a_renewed_fetch_stays_announced(make: Callable[..., Store], redis: Any, keys: Keys) -> None:
     store = make(fetch_lease=0.2)
-    early = await left(store, token="early")
+    early = await left(store, who="early")
     before = await redis.hget(keys.fetches("span"), "early")
     await asyncio.sleep(0.01)
     await store.fill_renew(early)
@@ -191,21 +191,21 @@ async def test_a_renewed_fetch_stays_announced(make: Callable[..., Store], redis
 
 async def test_a_fetch_nobody_renews_is_forgotten(make: Callable[..., Store], redis: Any, keys: Keys) -> None:
     store = make(fetch_lease=0.05)
-    await left(store, token="dead")
+    await left(store, who="dead")
     generation = await written(store)
 
     async def may_begin() -> bool:
-        return isinstance(await begin(store, token="late", wanted=generation), Leave)
+        return isinstance(await begin(store, who="late", wanted=generation), Leave)
 
     await until(may_begin)
 
 
 async def test_a_fetch_that_was_never_made_delays_nothing(store: Store, redis: Any, keys: Keys) -> None:
-    early = await left(store, token="early")
+    early = await left(store, who="early")
     await store.fill_fail(early, b"refused", was_sent=False)
     generation = await written(store)
     await settled(redis, keys)
-    assert await begin(store, span="span", token="late", wanted=generation) == Leave(generation)
+    assert await begin(store, span="span", who="late", wanted=generation) == Leave(generation)
 
 
 async def test_an_entry_expires_by_redis_clock(store: Store) -> None:
@@ -302,7 +302,7 @@ EIGHT = ("*", "t8", "8:100", "8:101")
 
 async def keep(store: Store, digest: str, fields: tuple[str, ...]) -> bool:
     """Store an answer that reads *fields*, waiting for nothing; whether it was kept."""
-    made = await left(store, fields, span=digest, token=digest)
+    made = await left(store, fields, span=digest, who=digest)
     return (await store.fill_end(made, entry(), fields))[0] > 0
 
 
@@ -323,13 +323,13 @@ async def test_a_narrow_write_takes_what_reads_one_of_its_fields_and_leaves_the_
 
 async def test_only_who_is_concerned_waits_for_the_hold_off(store: Store) -> None:
     await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
-    assert isinstance(await begin(store, EIGHT, token="one"), Leave)
-    assert isinstance(await begin(store, SEVEN, span="other", token="two"), Hold)
+    assert isinstance(await begin(store, EIGHT, who="one"), Leave)
+    assert isinstance(await begin(store, SEVEN, span="other", who="two"), Hold)
 
 
 async def test_a_fill_that_a_write_overtook_is_kept_if_the_write_was_elsewhere(store: Store) -> None:
-    seven = await left(store, SEVEN, span="one", token="seven")
-    eight = await left(store, EIGHT, span="two", token="eight")
+    seven = await left(store, SEVEN, span="one", who="seven")
+    eight = await left(store, EIGHT, span="two", who="eight")
     await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
     assert (await store.fill_end(seven, entry(), SEVEN))[0] == 0
     assert (await store.fill_end(eight, entry(), EIGHT))[0] > 0
