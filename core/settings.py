@@ -126,13 +126,26 @@ class Settings(BaseSettings):
         ge=1,
         le=100_000,
         default=10,
-        description="Most calls started in any one second, so that a burst does not spend the window.",
+        description="Most calls in any one second, as they arrive at Cal.com: it locks accounts for bursts.",
     )
     budget_max_wait_seconds: _Seconds = Field(
         ge=0,
         le=60,
         default=2.0,
-        description="Longest a call waits for its turn before it is refused with the honest time.",
+        description="Longest a call waits for its turn before it is refused with the honest time; "
+        "a booking waits five times as long.",
+    )
+    budget_booking_reserve_percent: _Count = Field(
+        ge=0,
+        le=40,
+        default=10,
+        description="Percent of rate_limit, in whole calls, that only bookings and reservations may take.",
+    )
+    budget_client_reserve_percent: _Count = Field(
+        ge=0,
+        le=35,
+        default=20,
+        description="Percent of rate_limit, in whole calls, that refreshing, warming and auditing leave to clients.",
     )
 
     # ── The cache ──
@@ -282,7 +295,8 @@ class Settings(BaseSettings):
         default="json", description="json: one object a line, for machines; console: for people."
     )
     access_log: Literal["all", "no-hits", "off"] = Field(
-        default="all", description="Which requests get a line: all, those that no cached answer served, or none."
+        default="all",
+        description="Which requests get a line: all, those that no cached answer served, or none.",
     )
 
     @classmethod
