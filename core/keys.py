@@ -156,6 +156,23 @@ class Keys:
         """Hash: ten-second bucket to the highest window use seen in it."""
         return self._key(f"bp:{bucket}")
 
+    def headers(self, bucket: str) -> str:
+        """Hash: what Cal.com's headers last said of one credential's window."""
+        return self._key(f"bt:{bucket}")
+
+    def lines(self, bucket: str) -> str:
+        """Hash: process to the order, the millisecond and the number of the calls that wait there."""
+        return self._key(f"bl:{bucket}")
+
+    def held(self, bucket: str) -> str:
+        """List: the last calls that had to wait, newest first, and why."""
+        return self._key(f"bh:{bucket}")
+
+    @property
+    def memory(self) -> str:
+        """Hash: since when this Redis remembers calls, and how many it may have forgotten."""
+        return self._key("memory")
+
     def blocked(self, bucket: str) -> str:
         """Milliseconds, Redis time: until then Cal.com blocks the credential."""
         return self._key(f"blocked:{bucket}")

@@ -4,7 +4,7 @@ from core.keys import Keys
 def names(keys: Keys) -> list[str]:
     plain = [getattr(keys, n) for n, v in vars(Keys).items() if isinstance(v, property)]
     made = [keys.entry("x"), keys.fetches("x"), keys.permits("x"), keys.peaks("x"), keys.blocked("x")]
-    made.append(keys.booking("x"))
+    made += [keys.booking("x"), keys.headers("x"), keys.lines("x"), keys.held("x")]
     return plain + made
 
 
