@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from calcom.paths import normalise
 
 
 class Kind(StrEnum):
@@ -20,6 +24,9 @@ class Kind(StrEnum):
 
 TOKEN_LIMIT: Final = 500
 """Calls a minute for access tokens and OAuth clients."""
+
+WINDOW: Final = 60.0
+"""Seconds of Cal.com's window, and of its block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +59,86 @@ def limit_of(kind: Kind, api_key_limit: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What an answer's headers say about the default bucket."""
+class Side:
+    """A limit of one endpoint: `limit` calls of a credential in `seconds`, in a bucket of their own."""
 
+    name: str
+    limit: int
+    seconds: float = WINDOW
+
+
+# Endpoints that do not touch the credential's own bucket (contract 2). Reading a booking's guests is limited like
+# this in one snapshot of Cal.com only; counted with all others it can never be too many.
+_ONE: Final = r"/v2/bookings/[^/]+"
+_CODES: Final = r"/v2/(.+/)?verified-resources"
+_SIDES: Final = tuple(
+    (re.compile(methods), re.compile(path), side)
+    for methods, path, side in (
+        ("POST", _ONE + "/guests", Side("booking_guests_add", 5)),
+        ("PATCH", _ONE + "/location", Side("booking_location_update", 5)),
+        ("POST|DELETE", _ONE + "/attendees(/.*)?", Side("booking_attendees_add", 5)),
+        ("POST", _CODES + "/emails/.*request", Side("verified_resources_emails", 5)),
+        ("POST", _CODES + "/phones/.*request", Side("verified_resources_phones", 3)),
+        ("DELETE", r"/v2/organizations/[^/]+/teams/[^/]+", Side("org_teams_delete", 1, 1.0)),
+        ("DELETE", r"/v2/teams/[^/]+", Side("teams_delete", 1, 1.0)),
+    )
+)
+_SIDE_NAME: Final = re.compile(r"booking_.*|.*verified_resources.*|(.*_)?teams_delete")
+
+
+def side_of(method: str, path: str) -> Side | None:
+    """The endpoint's own limit, or `None` where the credential's bucket is charged; *path* without its query."""
+    if method in ("GET", "HEAD", "OPTIONS") or len(path) > 256:
+        return None
+    clean = normalise(path)
+    for methods, paths, side in _SIDES:
+        if methods.fullmatch(method) and paths.fullmatch(clean):
+            return side
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer's headers say about one limit; `name` in lower case, as in `default`."""
+
+    name: str
     limit: int
     remaining: int
     reset_seconds: float
 
+    @property
+    def is_side(self) -> bool:
+        """Whether it is one endpoint's limit rather than the credential's."""
+        return _SIDE_NAME.fullmatch(self.name) is not None
 
-def told(headers: Mapping[str, str], now: float) -> Told | None:
-    """Read the `-Default` headers; `None` when they are absent or not numbers.
 
-    The reset is seconds left (contract 2); a copy of the documentation calls it a Unix time, so a
-    value too large to be a delta is read as one.
+_LIMIT_HEADER: Final = "x-ratelimit-limit-"
+
+
+def told(headers: Mapping[str, str], now: float) -> tuple[Told, ...]:
+    """Every complete triple of *headers* (lower-case names); those that are not numbers are passed over.
+
+    A key with several limits of its own sends one triple for each. The reset is seconds left (contract 2); a
+    copy of the documentation calls it a Unix time, so a value too large to be a delta is read as one.
     """
-    try:
-        limit = int(headers["x-ratelimit-limit-default"])
-        remaining = int(headers["x-ratelimit-remaining-default"])
-        reset = float(headers["x-ratelimit-reset-default"])
-    except (KeyError, ValueError):
-        return None
-    if reset >= 1_000_000_000_000:
-        reset = reset / 1000 - now
-    elif reset >= 1_000_000:
-        reset -= now
-    return Told(limit, remaining, max(0.0, reset))
+    found = []
+    for header in headers:
+        if not header.startswith(_LIMIT_HEADER):
+            continue
+        name = header.removeprefix(_LIMIT_HEADER)
+        try:
+            limit = int(headers[header])
+            remaining = int(headers["x-ratelimit-remaining-" + name])
+            reset = float(headers["x-ratelimit-reset-" + name])
+        except (KeyError, ValueError):
+            continue
+        if reset >= 1_000_000_000_000:
+            reset = reset / 1000 - now
+        elif reset >= 1_000_000:
+            reset -= now
+        if limit > 0 and math.isfinite(reset):
+            found.append(Told(name, limit, max(0, remaining), max(0.0, reset)))
+    return tuple(found)
 
 
 def _digest(secret: str) -> str:

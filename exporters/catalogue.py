@@ -40,7 +40,7 @@ FILL_OUTCOMES = ("stored", "fenced", "uncacheable", "error")
 TRIGGERS = ("webhook", "write", "job", "manual", "reconcile")
 INVALIDATION_OUTCOMES = ("applied", "failed")
 UPSTREAM_ENDPOINTS = ("slots", "bookings", "event_types", "schedules", "calendars", "other")
-PURPOSES = ("user", "refresh", "warm", "probe", "reconcile")
+PURPOSES = ("booking", "interactive", "revalidate", "learn", "warm", "audit")
 UPSTREAM_OUTCOMES = ("ok", "client_error", "server_error", "timeout", "connect_error", "cancelled")
 CREDENTIALS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "anonymous", "other")
 BREAKER_ENDPOINTS = ("reads", "slots", "writes")
@@ -206,18 +206,18 @@ _UPSTREAM = (
     _metric(
         "upstream_requests_total",
         "counter",
-        "Calls that left for Cal.com; purpose = user, refresh, warm, probe, reconcile.",
+        "Calls that left for Cal.com; purpose = booking, interactive, revalidate, learn, warm, audit.",
         "requests",
         {"endpoint": UPSTREAM_ENDPOINTS, "purpose": PURPOSES, "code_class": CODE_CLASSES},
         only=(
-            {"endpoint": UPSTREAM_ENDPOINTS, "purpose": ("user",), "code_class": CODE_CLASSES},
-            {"endpoint": ("slots",), "purpose": ("refresh", "warm", "probe"), "code_class": CODE_CLASSES},
+            {"endpoint": UPSTREAM_ENDPOINTS, "purpose": ("interactive",), "code_class": CODE_CLASSES},
+            {"endpoint": ("bookings", "slots"), "purpose": ("booking", "audit"), "code_class": CODE_CLASSES},
+            {"endpoint": ("slots",), "purpose": ("revalidate", "warm"), "code_class": CODE_CLASSES},
             {
                 "endpoint": ("event_types", "schedules", "other"),
-                "purpose": ("refresh",),
+                "purpose": ("learn",),
                 "code_class": CODE_CLASSES,
             },
-            {"endpoint": ("bookings",), "purpose": ("reconcile",), "code_class": CODE_CLASSES},
         ),
     ),
     _metric(
@@ -258,6 +258,30 @@ _BUDGET = (
         "budget_window_used_peak_requests",
         "gauge",
         "Highest use of any window that closed since the last two scrapes (so a scrape cannot miss a peak).",
+        "requests",
+        {"credential": CREDENTIALS},
+        source="store",
+    ),
+    _metric(
+        "budget_upstream_remaining_requests",
+        "gauge",
+        "What is left of Cal.com's window by its own last word, less the calls since; the limit when that is over.",
+        "requests",
+        {"credential": CREDENTIALS},
+        source="store",
+    ),
+    _metric(
+        "budget_foreign_requests",
+        "gauge",
+        "Calls per window that others make with the same key, by Cal.com's headers.",
+        "requests",
+        {"credential": CREDENTIALS},
+        source="store",
+    ),
+    _metric(
+        "budget_waiting_requests",
+        "gauge",
+        "Calls that wait for their turn now.",
         "requests",
         {"credential": CREDENTIALS},
         source="store",

@@ -39,6 +39,7 @@ from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import forwarded
 from proxy.edge.protocol import BoundedProtocol, Bounds, bounded
 from proxy.governor.limiter import Limiter, Limits
+from proxy.governor.purpose import Purpose
 from proxy.telemetry import Telemetry
 from proxy.writes import Writes
 
@@ -124,12 +125,6 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
     http = upstream.transport(settings)
     learning: asyncio.Task[None] | None = None
     try:
-        limits = Limits(
-            api_key=settings.rate_limit,
-            window=settings.rate_window_seconds,
-            guard=settings.rate_guard_seconds,
-            pace=settings.rate_pace_per_second,
-        )
         breakers = BreakerBoard(
             redis,
             keys,
@@ -138,7 +133,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
             failures=settings.breaker_failures,
             open_seconds=settings.breaker_open_seconds,
         )
-        limiter = Limiter(redis, keys, limits, clock)
+        limiter = Limiter(redis, keys, Limits.of(settings), clock)
         calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
         store = Store(redis, keys, timing, most_entries=settings.cache_max_entries)
         writes = Writes(store, telemetry, clock)
@@ -214,7 +209,7 @@ def _account(
             credential=ratelimit.credential(headers),
             kind=classify("GET", target.partition("?")[0]),
             body=b"",
-            purpose="refresh",
+            purpose=Purpose.LEARN,
         )
         response = await calls.send(call)
         body = await upstream.read(response)

@@ -6,18 +6,21 @@ from itertools import product
 
 from calcom.paths import Breaker, Route
 from exporters.catalogue import (
+    BY_NAME,
     CODE_CLASSES,
     CREDENTIALS,
     FILL_OUTCOMES,
     FILL_REASONS,
     LOOKUP_RESULTS,
     OUTCOMES,
+    PURPOSES,
     ROUTES,
     UPSTREAM_ENDPOINTS,
     UPSTREAM_OUTCOMES,
 )
 from exporters.slots import Histogram, WorkerSlot
 from proxy.breaker import State
+from proxy.governor.purpose import Purpose
 
 GATEWAY = "gateway"
 INVALID = "invalid"
@@ -63,14 +66,11 @@ class Telemetry:
             for outcome in ("applied", "failed")
         }
         self._jobs_enqueued = counter("calgate_jobs_enqueued_total", queue="jobs")
-        calls = [(endpoint, "user") for endpoint in UPSTREAM_ENDPOINTS]
-        calls += [("slots", "refresh"), ("slots", "probe")]
-        calls += [(endpoint, "refresh") for endpoint in ("event_types", "schedules", "other")]
         self._upstream = {
-            (*call, code_class): counter(
-                "calgate_upstream_requests_total", endpoint=call[0], purpose=call[1], code_class=code_class
+            row: counter(
+                "calgate_upstream_requests_total", endpoint=row[0], purpose=row[1], code_class=row[2]
             )
-            for call, code_class in product(calls, CODE_CLASSES)
+            for row in BY_NAME["calgate_upstream_requests_total"].series()
         }
         self._upstream_durations = {
             pair: histogram("calgate_upstream_request_duration_seconds", endpoint=pair[0], outcome=pair[1])
@@ -81,10 +81,13 @@ class Telemetry:
             for endpoint in UPSTREAM_ENDPOINTS
         }
         self._denied = {
-            alias: counter("calgate_budget_denied_total", credential=alias, purpose="user")
-            for alias in CREDENTIALS
+            pair: counter("calgate_budget_denied_total", credential=pair[0], purpose=pair[1])
+            for pair in product(CREDENTIALS, PURPOSES)
         }
-        self._budget_wait = histogram("calgate_budget_wait_duration_seconds", purpose="user")
+        self._budget_wait = {
+            purpose: histogram("calgate_budget_wait_duration_seconds", purpose=purpose)
+            for purpose in PURPOSES
+        }
         self._transitions = {
             pair: counter("calgate_breaker_transitions_total", endpoint=pair[0].value, to_state=pair[1].value)
             for pair in product(Breaker, State)
@@ -128,17 +131,17 @@ class Telemetry:
         if applied:
             self._jobs_enqueued.inc()
 
-    def called(self, endpoint: str, purpose: str, status: int, outcome: str, seconds: float) -> None:
+    def called(self, endpoint: str, purpose: Purpose, status: int, outcome: str, seconds: float) -> None:
         self._upstream[endpoint, purpose, _code_class(status)].inc()
         self._upstream_durations[endpoint, outcome].observe(seconds)
         if status == 429:
             self._rate_limited[endpoint].inc()
 
-    def waited_for_budget(self, seconds: float) -> None:
-        self._budget_wait.observe(seconds)
+    def waited_for_budget(self, purpose: Purpose, seconds: float) -> None:
+        self._budget_wait[purpose].observe(seconds)
 
-    def denied(self, alias: str) -> None:
-        self._denied[alias].inc()
+    def denied(self, alias: str, purpose: Purpose) -> None:
+        self._denied[alias, purpose].inc()
 
     def breaker_moved(self, endpoint: Breaker, state: State) -> None:
         self._transitions[endpoint, state].inc()

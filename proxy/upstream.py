@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +15,13 @@ from calcom.paths import Breaker as Endpoints
 from calcom.paths import Classified
 from core.clock import Clock
 from core.settings import Settings
+from core.tasks import spawn
 from proxy.breaker import Breaker, Pass, Refusal
 from proxy.breaker_board import BreakerBoard
 from proxy.edge.headers import RawHeaders
-from proxy.governor.limiter import Limiter, Wait
+from proxy.governor.limiter import Grant, Limiter, Payer, Wait
+from proxy.governor.purpose import Purpose, purpose_of
+from proxy.governor.turnstile import Turnstile
 from proxy.refusals import (
     BudgetSpent,
     CircuitOpen,
@@ -29,6 +33,9 @@ from proxy.refusals import (
 )
 from proxy.telemetry import Telemetry
 
+# A client that books has nothing to fall back on; whoever looks can be shown something older.
+_BOOKINGS_PATIENCE: Final = 5
+
 # Long enough that a booking a few seconds after a look needs no new handshake, shorter than edges keep them.
 _IDLE_SECONDS: Final = 20.0
 
@@ -38,7 +45,10 @@ _FAILED: Final = frozenset({408, 499})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it shall leave: *target* byte for byte, *headers* complete but for host and framing."""
+    """One call as it shall leave: *target* byte for byte, *headers* complete but for host and framing.
+
+    Without a *purpose* it is a client's, and a booking's where it books.
+    """
 
     method: str
     target: bytes
@@ -46,7 +56,18 @@ class Call:
     credential: ratelimit.Credential
     kind: Classified
     body: bytes | AsyncIterable[bytes] | None = None
-    purpose: str = "user"
+    purpose: Purpose | None = None
+
+    @property
+    def paid_as(self) -> Purpose:
+        """The class it is paid from."""
+        return self.purpose or purpose_of(self.kind)
+
+    @property
+    def payer(self) -> Payer:
+        """Whose limit it counts against."""
+        path = self.target.partition(b"?")[0].decode("latin-1")
+        return Payer(self.credential, ratelimit.side_of(self.method, path))
 
 
 def transport(settings: Settings) -> httpx2.AsyncHTTPTransport:
@@ -90,6 +111,7 @@ class Upstream:
     ) -> None:
         self._http = http
         self._limiter = limiter
+        self._turnstile = Turnstile(limiter, clock)
         self._breakers = breakers
         self._telemetry = telemetry
         self._clock = clock
@@ -112,8 +134,8 @@ class Upstream:
         endpoints = call.kind.breaker
         permit = self._enter(endpoints)
         try:
-            await self._leave(call)
-            return await self._attempt(call, self._breakers[endpoints], permit)
+            grant = await self._leave(call)
+            return await self._attempt(call, grant, self._breakers[endpoints], permit)
         finally:
             # Without an outcome (refused, cancelled) a probe must not stay out; after one this does nothing.
             self._breakers[endpoints].release(permit)
@@ -127,76 +149,95 @@ class Upstream:
             raise CircuitOpen(retry_after=permit.retry_after)
         return permit
 
-    async def _leave(self, call: Call) -> None:
-        """Wait for budget, at most the configured time; a grant that came too late is spent, and not used."""
+    async def _leave(self, call: Call) -> Grant:
+        """Wait for budget, at most as long as the class may; what came too late to be used is given back."""
         started = self._clock.monotonic()
+        purpose, payer = call.paid_as, call.payer
+        patience = self._max_wait * (_BOOKINGS_PATIENCE if purpose is Purpose.BOOKING else 1)
         while True:
+            waited = self._clock.monotonic() - started
             try:
-                answer = await self._limiter.ask(call.credential)
+                answer = await self._turnstile.enter(payer, purpose, patience=max(0.0, patience - waited))
+                if isinstance(answer, Grant):
+                    if self._limiter.is_current(answer):
+                        self._telemetry.waited_for_budget(purpose, self._clock.monotonic() - started)
+                        return answer
+                    await self._limiter.give_back(answer)
             except RedisError as error:
                 raise StoreUnavailable(retry_after=1.0) from error
-            waited = self._clock.monotonic() - started
-            wait = 0.0
-            if isinstance(answer, Wait):
-                wait = answer.seconds
-            elif self._limiter.is_current(answer):
-                self._telemetry.waited_for_budget(waited)
-                return
-            if waited + wait > self._max_wait:
-                self._telemetry.denied(answer.alias)
-                blocked = isinstance(answer, Wait) and answer.reason == "blocked"
-                raise BudgetSpent(limit=answer.limit, retry_after=wait, blocked=blocked)
-            await self._clock.sleep(wait)
+            if isinstance(answer, Wait) or waited > patience:
+                self._telemetry.denied(answer.alias, purpose)
+                seconds, reason = (answer.seconds, answer.reason) if isinstance(answer, Wait) else (0.0, "")
+                raise BudgetSpent(limit=answer.limit, retry_after=seconds, blocked=reason == "blocked")
 
-    async def _attempt(self, call: Call, breaker: Breaker, permit: Pass) -> httpx2.Response:
+    async def _attempt(self, call: Call, grant: Grant, breaker: Breaker, permit: Pass) -> httpx2.Response:
+        async def departing(event: str, info: object) -> None:
+            nonlocal grant
+            if event.endswith("send_request_headers.started"):
+                grant = await self._departed(grant)
+
         request = httpx2.Request(
             call.method,
             self._base,
             headers=call.headers,
             content=call.body,
             # The path as the client wrote it: a library's idea of a tidy URL is not the same bytes.
-            extensions={"target": call.target, "timeout": self._timeouts},
+            extensions={"target": call.target, "timeout": self._timeouts, "trace": departing},
         )
         started = self._clock.monotonic()
-        status, outcome = 0, "cancelled"
+        status, outcome, left = 0, "cancelled", True
         try:
             response = await self._http.handle_async_request(request)
             status = response.status_code
             outcome = _outcome(status)
         except httpx2.PoolTimeout as error:
+            left = False
             raise Overloaded(retry_after=1.0) from error
         except httpx2.LocalProtocolError as error:
             raise Unsendable from error
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            outcome = "connect_error"
+            left, outcome = False, "connect_error"
             raise UpstreamUnreachable from error
         except httpx2.TransportError as error:
             outcome = "timeout" if isinstance(error, httpx2.TimeoutException) else "server_error"
             raise UpstreamTimeout from error
         finally:
             now = self._clock.monotonic()
-            self._telemetry.called(call.kind.endpoint, call.purpose, status, outcome, now - started)
+            self._telemetry.called(call.kind.endpoint, call.paid_as, status, outcome, now - started)
             if outcome not in ("cancelled", "client_error"):
                 breaker.record(permit, ok=outcome == "ok", now=now)
-        if status == 429:
-            try:
-                await self._blocked(call, response)
-            except BaseException:
-                await response.aclose()
-                raise
+            if not left:
+                spawn(self._unspent(grant), name="give-back")
+        try:
+            await self._heard(grant, response)
+        except BaseException:
+            await response.aclose()
+            raise
         return response
 
-    async def _blocked(self, call: Call, response: httpx2.Response) -> None:
-        """Keep quiet after a 429, if it was the credential's own bucket that ran over (contract 2)."""
-        told = ratelimit.told(response.headers, self._clock.now())
-        if told is None and any(name.startswith("x-ratelimit-") for name in response.headers):
-            # A bucket of one endpoint, which is no other call's business.
-            return
+    async def _departed(self, grant: Grant) -> Grant:
+        """The call leaves now. Late, it must be logged as late; where it cannot be, it must not leave."""
         try:
-            await self._limiter.blocked(call.credential, told)
-        except RedisError:
-            # The answer is the client's all the same; without Redis no other call leaves anyway.
-            return
+            return await self._limiter.left(grant)
+        except RedisError as error:
+            raise StoreUnavailable(retry_after=1.0) from error
+
+    async def _unspent(self, grant: Grant) -> None:
+        with contextlib.suppress(RedisError):
+            await self._limiter.give_back(grant)
+
+    async def _heard(self, grant: Grant, response: httpx2.Response) -> None:
+        """Take to heart what the headers say of the limit that was charged; keep quiet after a 429 of it.
+
+        The answer is the client's all the same; without Redis no other call leaves anyway.
+        """
+        everything = ratelimit.told(response.headers, self._clock.now())
+        told = [one for one in everything if one.is_side == (grant.payer.side is not None)]
+        with contextlib.suppress(RedisError):
+            if response.status_code != 429:
+                await self._limiter.told(grant, told)
+            elif told or not everything:
+                await self._limiter.blocked(grant.payer, told)
 
 
 def _outcome(status: int) -> str:

@@ -24,6 +24,7 @@ from proxy.cache.stamps import read_by
 from proxy.cache.store import Looked, Store
 from proxy.cache.verdict import Verdict, judge
 from proxy.edge.headers import RawHeaders
+from proxy.governor.purpose import Purpose
 from proxy.refusals import NotCached, Refused, StoreUnavailable
 from proxy.telemetry import Telemetry
 from proxy.upstream import Call
@@ -37,9 +38,6 @@ _UNABLE: Final = frozenset({408, 429, 499, 500, 502, 503, 504, 520, 521, 522, 52
 # A refresh that failed is not tried with every look.
 _NOT_REFRESHED_SECONDS: Final = 2.0
 _MOST_REFRESHES: Final = 1_000
-
-REFRESH: Final = "refresh"
-"""The purpose of a call that nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +223,7 @@ class SlotsCache:
         spawn(self._refreshed(ask, generation), name="cache.refresh")
 
     async def _refreshed(self, ask: Ask, generation: int) -> None:
-        behind = replace(ask, call=replace(ask.call, purpose=REFRESH), reason="refresh")
+        behind = replace(ask, call=replace(ask.call, purpose=Purpose.REVALIDATE), reason="refresh")
         fetch = self._fetcher.fetch
         is_done = False
         try:

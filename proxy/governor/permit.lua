@@ -1,48 +1,125 @@
--- Ask for one call to Cal.com: a sliding log on Redis' clock.
--- KEYS: permits, blocked, peaks, credentials, limits
--- ARGV: limit, window ms (guard included), calls a second, unique id, credential digest, seconds a peak is kept
--- Returns {granted?, ms to wait, calls in the window, reason, alias}; reason is one of ok, window, pace, blocked.
+-- Ask for one call to Cal.com: a sliding log on Redis' clock, shared by all processes.
+-- KEYS: permits, blocked, peaks, credentials, limits, told, lines, held, memory, epoch
+-- ARGV: limit, window ms (guard included), calls a second, ms that second takes, unique id, bucket digest, bucket,
+--       seconds a peak is kept, percent kept from this class, percent of the pace kept from it, percent that is
+--       its floor, percent kept from a floor, rank, rank on its floor, letter, ms it will wait, process,
+--       memory id the process knows, calls that wait there
+-- Returns {granted?, ms to wait, calls in the window, reason, alias, limit, memory id, now, member};
+-- reason is one of ok, window, pace, blocked, others, forgotten, line.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, window, pace = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local percent, rank, patience = tonumber(ARGV[9]), tonumber(ARGV[13]), tonumber(ARGV[16])
 
-local alias = redis.call('HGET', KEYS[4], ARGV[5])
+-- What Cal.com said last (told.lua): its limit, what was left when call `at` was counted, and when the window ends.
+local told = redis.call('HMGET', KEYS[6], 'limit', 'left', 'at', 'ends', 'rate', 'before')
+limit = math.min(limit, tonumber(told[1] or limit))
+local left, ends = tonumber(told[2] or 0), tonumber(told[4] or 0)
+local others = now < ends + window and tonumber(told[5]) or 0
+if now < ends then
+  others = math.max(others, tonumber(told[6]))
+end
+-- Others on the key keep what they took, a tenth more, and one; a tenth of the whole stays ours to find out by.
+local hold = others > 0 and math.min(math.ceil(others * 1.1) + 1, math.floor(limit * 0.9)) or 0
+
+local lost, lost_until, memory =
+  forgotten(KEYS[9], KEYS[10], ARGV[18], ARGV[5], now, window, tonumber(ARGV[1]), pace)
+
+local alias = redis.call('HGET', KEYS[4], ARGV[6])
 if not alias then
   -- Metrics show an alias; past eight, credentials share one so that labels stay few.
   local n = redis.call('HLEN', KEYS[4]) - redis.call('HEXISTS', KEYS[4], 'anonymous') + 1
-  alias = ARGV[5] == 'anonymous' and 'anonymous' or (n <= 8 and 'c' .. n or 'other')
+  alias = ARGV[6] == 'anonymous' and 'anonymous' or (n <= 8 and 'c' .. n or 'other')
   -- Past a thousand nothing more is remembered: made-up credentials must not fill the memory.
   if n <= 1000 then
-    redis.call('HSET', KEYS[4], ARGV[5], alias)
-    redis.call('HSET', KEYS[5], ARGV[5], limit)
+    redis.call('HSET', KEYS[4], ARGV[6], alias)
   end
-elseif redis.call('HGET', KEYS[5], ARGV[5]) ~= ARGV[1] then
-  redis.call('HSET', KEYS[5], ARGV[5], limit)
+end
+local is_known = redis.call('HEXISTS', KEYS[4], ARGV[6]) == 1
+if is_known and ARGV[6] == ARGV[7] and redis.call('HGET', KEYS[5], ARGV[6]) ~= tostring(limit) then
+  redis.call('HSET', KEYS[5], ARGV[6], limit)
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
 local used = redis.call('ZCARD', KEYS[1])
+local own = limit - hold - lost
+local cap = own - math.floor(own * percent / 100)
+local floor = math.floor(limit * ARGV[11] / 100)
+if floor > 0 and used >= cap then
+  local spent = 0
+  for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+    if string.sub(member, 1, 1) == ARGV[15] then spent = spent + 1 end
+  end
+  if spent < floor then
+    percent, rank = tonumber(ARGV[12]), tonumber(ARGV[14])
+    cap = own - math.floor(own * percent / 100)
+  end
+end
 
-local blocked = tonumber(redis.call('GET', KEYS[2]) or '0')
-if blocked > now then
-  return {0, blocked - now, used, 'blocked', alias}
+-- The longest of all waits, so that whoever comes back then need not come twice.
+local wait, reason = 0, 'ok'
+local function hold_back(ms, why)
+  if ms > wait then wait, reason = math.ceil(ms), why end
 end
-if used >= limit then
-  -- The place that frees the next call is the limit-th newest: more may be there after the limit was lowered.
-  local oldest = redis.call('ZRANGE', KEYS[1], used - limit, used - limit, 'WITHSCORES')
-  return {0, oldest[2] + window - now + 1, used, 'window', alias}
+
+hold_back(tonumber(redis.call('GET', KEYS[2]) or '0') - now, 'blocked')
+if cap < 1 then
+  hold_back(lost > 0 and lost_until - now or window, 'forgotten')
+elseif used >= cap then
+  -- The place that frees the next call is the cap-th newest: more may be there after the limit was lowered.
+  local oldest = redis.call('ZRANGE', KEYS[1], used - cap, used - cap, 'WITHSCORES')
+  hold_back(oldest[2] + window - now + 1, lost > 0 and 'forgotten' or 'window')
 end
-local second = redis.call('ZRANGE', KEYS[1], -pace, -pace, 'WITHSCORES')
-if second[2] and second[2] + 1000 > now then
-  return {0, second[2] + 1000 - now, used, 'pace', alias}
+if now < ends then
+  local since = redis.call('ZCOUNT', KEYS[1], '(' .. told[3], '+inf')
+  local to_come = math.ceil(others * (ends - now) / window)
+  if left - since - to_come <= math.floor(math.max(own, 0) * percent / 100) then
+    hold_back(ends - now + 1, 'others')
+  end
 end
-redis.call('ZADD', KEYS[1], now, ARGV[4])
+local brisk = math.max(1, pace - math.floor(pace * ARGV[10] / 100))
+local second = redis.call('ZRANGE', KEYS[1], -brisk, -brisk, 'WITHSCORES')
+if second[2] then
+  hold_back(second[2] + ARGV[4] - now, 'pace')
+end
+
+-- Whoever waits in another process and comes before this call goes first, unless it does not come when it may.
+local order = rank * 1e14 + now + patience
+local lines = redis.call('HGETALL', KEYS[7])
+for i = 1, #lines, 2 do
+  local theirs, comes = string.match(lines[i + 1], '^(%d+):(%d+)')
+  if tonumber(comes) + 250 < now then
+    redis.call('HDEL', KEYS[7], lines[i])
+  elseif wait == 0 and lines[i] ~= ARGV[17] and tonumber(theirs) < order then
+    hold_back(20, 'line')
+  end
+end
+
+if wait > 0 then
+  if wait <= patience then
+    redis.call('HSET', KEYS[7], ARGV[17], string.format('%.0f:%.0f:%s', order, now + wait, ARGV[19]))
+    redis.call('PEXPIRE', KEYS[7], window)
+  elseif #lines > 0 then
+    redis.call('HDEL', KEYS[7], ARGV[17])
+  end
+  if reason ~= 'line' then
+    redis.call('LPUSH', KEYS[8], string.format('%.0f %s %s %d %d %d', now, ARGV[15], reason, wait, used, cap))
+    redis.call('LTRIM', KEYS[8], 0, 49)
+    redis.call('PEXPIRE', KEYS[8], 60 * window)
+  end
+  return {0, wait, used, reason, alias, limit, memory, now, ''}
+end
+
+if #lines > 0 then
+  redis.call('HDEL', KEYS[7], ARGV[17])
+end
+local member = ARGV[15] .. ARGV[5]
+redis.call('ZADD', KEYS[1], now, member)
 redis.call('PEXPIRE', KEYS[1], window)
-
 local bucket = tostring(math.floor(now / 10000))
 if used + 1 > tonumber(redis.call('HGET', KEYS[3], bucket) or '0') then
   redis.call('HSET', KEYS[3], bucket, used + 1)
   redis.call('HDEL', KEYS[3], tostring(math.floor(now / 10000) - 60))
-  redis.call('EXPIRE', KEYS[3], ARGV[6])
+  redis.call('EXPIRE', KEYS[3], ARGV[8])
 end
-return {1, 0, used + 1, 'ok', alias}
+return {1, 0, used + 1, 'ok', alias, limit, memory, now, member}

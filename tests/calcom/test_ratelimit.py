@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calcom.ratelimit import TOKEN_LIMIT, Kind, Told, credential, limit_of, told
+from calcom.ratelimit import TOKEN_LIMIT, Kind, Told, credential, limit_of, side_of, told
 
 NOW = 1_800_000_000.0
 
@@ -41,11 +41,11 @@ def test_keys_have_their_granted_limit_and_tokens_their_own() -> None:
     assert limit_of(Kind.TOKEN, 200) == limit_of(Kind.CLIENT, 200) == TOKEN_LIMIT
 
 
-def headers(reset: str) -> dict[str, str]:
+def headers(reset: str, name: str = "default") -> dict[str, str]:
     return {
-        "x-ratelimit-limit-default": "120",
-        "x-ratelimit-remaining-default": "0",
-        "x-ratelimit-reset-default": reset,
+        f"x-ratelimit-limit-{name}": "120",
+        f"x-ratelimit-remaining-{name}": "0",
+        f"x-ratelimit-reset-{name}": reset,
     }
 
 
@@ -61,7 +61,7 @@ def headers(reset: str) -> dict[str, str]:
     ],
 )
 def test_the_reset_is_read_as_seconds_or_as_a_moment(reset: str, seconds: float) -> None:
-    assert told(headers(reset), NOW) == Told(120, 0, seconds)
+    assert told(headers(reset), NOW) == (Told("default", 120, 0, seconds),)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,58 @@ def test_the_reset_is_read_as_seconds_or_as_a_moment(reset: str, seconds: float)
     [
         {},
         headers("soon"),
+        headers("nan"),
+        headers("inf"),
         headers("42") | {"x-ratelimit-limit-default": "many"},
-        {"x-ratelimit-reset-booking_guests_add": "60"},
+        headers("42") | {"x-ratelimit-limit-default": "0"},
+        {"x-ratelimit-reset-default": "60"},
     ],
 )
-def test_other_headers_tell_nothing_of_the_default_bucket(odd: dict[str, str]) -> None:
-    assert told(odd, NOW) is None
+def test_what_is_incomplete_or_no_number_tells_nothing(odd: dict[str, str]) -> None:
+    assert told(odd, NOW) == ()
+
+
+def test_each_of_a_keys_limits_is_told_and_one_endpoints_is_known_by_its_name() -> None:
+    several = told(headers("9", "short") | headers("60", "long") | headers("5", "booking_guests_add"), NOW)
+    assert [(one.name, one.is_side) for one in several] == [
+        ("short", False),
+        ("long", False),
+        ("booking_guests_add", True),
+    ]
+    assert not told(headers("1"), NOW)[0].is_side
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", "/v2/bookings/abc/guests", "booking_guests_add"),
+        ("POST", "/api/v2//Bookings/abc/guests/", "booking_guests_add"),
+        ("PATCH", "/v2/bookings/abc/location", "booking_location_update"),
+        ("POST", "/v2/bookings/abc/attendees", "booking_attendees_add"),
+        ("DELETE", "/v2/bookings/abc/attendees/7", "booking_attendees_add"),
+        ("POST", "/v2/verified-resources/emails/verification-code/request", "verified_resources_emails"),
+        (
+            "POST",
+            "/v2/teams/1/verified-resources/phones/verification-code/request",
+            "verified_resources_phones",
+        ),
+        ("DELETE", "/v2/organizations/1/teams/2", "org_teams_delete"),
+        ("DELETE", "/v2/teams/2", "teams_delete"),
+        ("GET", "/v2/bookings/abc/attendees", None),
+        ("POST", "/v2/bookings", None),
+        ("POST", "/v2/bookings/abc/cancel", None),
+        ("DELETE", "/v2/teams/2/memberships/3", None),
+    ],
+)
+def test_endpoints_with_a_limit_of_their_own_are_known_by_their_path(
+    method: str, path: str, name: str | None
+) -> None:
+    side = side_of(method, path)
+    assert (side.name if side else None) == name
+
+
+def test_a_limit_of_one_endpoint_knows_the_names_calcom_gives_it() -> None:
+    for method, path in (("POST", "/v2/bookings/a/guests"), ("DELETE", "/v2/teams/2")):
+        side = side_of(method, path)
+        assert side is not None
+        assert told(headers("1", side.name), NOW)[0].is_side

@@ -7,6 +7,7 @@ from calcom.paths import Breaker
 from exporters.merge import merge
 from exporters.slots import WorkerSlot
 from proxy.breaker import State
+from proxy.governor.purpose import Purpose
 from proxy.telemetry import Telemetry
 
 
@@ -61,9 +62,9 @@ def test_what_happened_is_what_is_counted(telemetry: Telemetry, tmp_path: Path) 
     telemetry.filled("miss", "fenced", 0.5)
     telemetry.invalidated(applied=True)
     telemetry.invalidated(applied=False)
-    telemetry.called("slots", "user", 429, "client_error", 0.1)
-    telemetry.waited_for_budget(0.2)
-    telemetry.denied("c1")
+    telemetry.called("slots", Purpose.REVALIDATE, 429, "client_error", 0.1)
+    telemetry.waited_for_budget(Purpose.WARM, 0.2)
+    telemetry.denied("c1", Purpose.AUDIT)
     telemetry.breaker_moved(Breaker.SLOTS, State.OPEN)
     telemetry.rejected(Breaker.WRITES)
     telemetry.lagged(0.01)
@@ -75,10 +76,13 @@ def test_what_happened_is_what_is_counted(telemetry: Telemetry, tmp_path: Path) 
         ("calgate_cache_invalidations_total", {"outcome": "applied"}),
         ("calgate_cache_invalidations_total", {"outcome": "failed"}),
         ("calgate_jobs_enqueued_total", {}),
-        ("calgate_upstream_requests_total", {"endpoint": "slots", "code_class": "4xx"}),
+        (
+            "calgate_upstream_requests_total",
+            {"endpoint": "slots", "purpose": "revalidate", "code_class": "4xx"},
+        ),
         ("calgate_upstream_rate_limited_total", {"endpoint": "slots"}),
-        ("calgate_budget_wait_duration_seconds_count", {}),
-        ("calgate_budget_denied_total", {"credential": "c1"}),
+        ("calgate_budget_wait_duration_seconds_count", {"purpose": "warm"}),
+        ("calgate_budget_denied_total", {"credential": "c1", "purpose": "audit"}),
         ("calgate_breaker_transitions_total", {"endpoint": "slots", "to_state": "open"}),
         ("calgate_breaker_rejected_total", {"endpoint": "writes"}),
         ("calgate_worker_event_loop_lag_seconds_count", {}),
