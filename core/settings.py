@@ -179,6 +179,13 @@ class Settings(BaseSettings):
         description="After a write, ask Cal.com in a way its own cache has not heard (a millisecond in the end "
         "of the range) instead of waiting that cache out.",
     )
+    reads_ttl_seconds: _Seconds = Field(
+        ge=0,
+        le=86_400,
+        default=30,
+        description="Seconds that event types, schedules, teams and the like are kept for who asked; calendars at "
+        "most 5. 0 passes all of these on.",
+    )
     overlay_seconds: _Seconds = Field(
         ge=0,
         le=60,

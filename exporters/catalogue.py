@@ -32,7 +32,9 @@ ROUTES = (
 )
 OUTCOMES = ("hit", "stale", "miss", "coalesced", "pass", "refused", "error")
 CODE_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "none")
-SCOPES = ("slots",)
+CACHED_ROUTES = ("slots", "slots_legacy", "event_types", "schedules", "other_read")
+"""Routes whose answers may be kept."""
+SCOPES = ("slots", "reads")
 LOOKUP_RESULTS = ("hit", "stale_hit", "negative_hit", "miss", "bypass")
 COALESCED_OUTCOMES = ("shared", "timed_out", "leader_failed")
 FILL_REASONS = ("miss", "refresh", "warm", "probe")
@@ -113,10 +115,13 @@ _SERVING = (
         "seconds",
         {"route": ROUTES, "outcome": OUTCOMES},
         buckets=REQUEST_BUCKETS,
-        # Only availability is cached, so only it can hit, miss or share.
+        # What is never cached can neither hit nor miss nor share.
         only=(
-            {"route": ("slots", "slots_legacy"), "outcome": OUTCOMES},
-            {"route": ROUTES[2:9], "outcome": ("pass", "refused", "error")},
+            {"route": CACHED_ROUTES, "outcome": OUTCOMES},
+            {
+                "route": ("bookings_read", "bookings_write", "other_write", "gateway"),
+                "outcome": ("pass", "refused", "error"),
+            },
             {"route": ("invalid",), "outcome": ("refused", "error")},
         ),
     ),

@@ -17,7 +17,10 @@ from calcom.slots import Query, loosely, parse, parse_legacy
 from core.clock import Clock
 from proxy.account.account import Account, Stranger
 from proxy.cache.directives import demanded
-from proxy.cache.serve import Answer, SlotsCache
+from proxy.cache.reads import ReadsCache
+from proxy.cache.serve import SlotsCache
+from proxy.cache.serving import Answer
+from proxy.cache.stamps import SETTING
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
@@ -42,12 +45,16 @@ _log = logging.getLogger(__name__)
 # may take its time. Bookings are far below; what is larger streams.
 _READ_AHEAD_BYTES: Final = 65_536
 
+# Bookings and reservations change nobody's settings.
+_WITHOUT_SETTINGS: Final = frozenset({"bookings", "slots"})
+
 
 @dataclass(slots=True)
 class Gateway:
     """One process's gateway. `is_ready` says whether it can serve; `draining` is set when it is told to stop."""
 
     slots: SlotsCache
+    reads: ReadsCache
     upstream: Upstream
     writes: Writes
     account: Account | Stranger
@@ -96,6 +103,8 @@ class Gateway:
             await self._offer(request, kind)
         elif kind.is_write:
             await self._write(request, kind)
+        elif self.reads.keeps(request.method, request.path):
+            await self._read(request, kind)
         else:
             is_heard = self.account.listens_to(request.method, request.target, kind)
             await self._pass(request, await self._call(request, kind, plain=is_heard), is_heard=is_heard)
@@ -128,6 +137,17 @@ class Gateway:
         self.telemetry.looked_up("bypass")
         call = await self._call(request, kind)
         await self._pass(request, call, offered=loosely(text))
+
+    async def _read(self, request: Request, kind: Classified) -> None:
+        """A read of settings or calendars, which the account may learn from when it is not from the cache."""
+        is_heard = self.account.listens_to(request.method, request.target, kind)
+        fence, began = self.account.fence(), self.clock.now()
+        call = await self._call(request, kind, shared=True)
+        answer = await self.reads.answer(request.path, call, demanded(as_text(request.headers)))
+        if is_heard and answer.outcome == "miss":
+            # Before the client has it: what it does next may depend on our knowing the same.
+            await self.account.heard(call, fence, began, answer.status, answer.body)
+        await self._reply(request, answer)
 
     async def _reply(self, request: Request, answer: Answer) -> None:
         request.outcome = answer.outcome
@@ -173,16 +193,19 @@ class Gateway:
         if not call.kind.touches_slots:
             await self._stream(request, call, None)
             return
-        async with self.writes.intent() as intent, self.account.informed(intent, call) as told:
-            try:
-                response = await self.upstream.send(call)
-                intent.status = response.status_code
-                told.body = body = await read(response)
-            except NotSent:
-                intent.sent = False
-                raise
-            except UpstreamTimeout as refusal:
-                raise OutcomeUnknown from refusal
+        async with self.writes.intent() as intent:
+            async with self.account.informed(intent, call) as told:
+                try:
+                    response = await self.upstream.send(call)
+                    intent.status = response.status_code
+                    told.body = body = await read(response)
+                except NotSent:
+                    intent.sent = False
+                    raise
+                except UpstreamTimeout as refusal:
+                    raise OutcomeUnknown from refusal
+            if call.kind.endpoint not in _WITHOUT_SETTINGS:
+                intent.fields = (*intent.fields, SETTING)
         if told.reach is not None:
             request.facts["reach"] = sorted({touch.rule for touch in told.reach.touches})
         # Only now: when the client reads its answer, no process serves the old availability any more.

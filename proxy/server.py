@@ -33,7 +33,9 @@ from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
 from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
+from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
+from proxy.cache.serving import Serving
 from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import forwarded
@@ -148,19 +150,27 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
             calls,
             telemetry,
             clock,
-            limits=lives,
             arrivals=Arrivals(),
             distinct_after_write=settings.slots_distinct_after_write,
         )
-        slots = SlotsCache(
-            store,
-            fetcher,
-            writes,
-            telemetry,
-            clock,
-            limits=lives,
-            eagerness=settings.slots_early_refresh,
-            types_of=account.types_of,
+
+        def serving(scope: str) -> Serving:
+            return Serving(
+                store,
+                fetcher,
+                writes,
+                telemetry,
+                clock,
+                scope=scope,
+                stale=settings.slots_stale_seconds,
+                eagerness=settings.slots_early_refresh,
+            )
+
+        slots = SlotsCache(serving("slots"), fetcher, lives=lives, types_of=account.types_of)
+        reads = ReadsCache(
+            serving("reads"),
+            ttl=settings.reads_ttl_seconds,
+            stale_if_error=settings.slots_stale_if_error_seconds,
         )
         ready = Readiness(redis)
         await ready.look()
@@ -169,6 +179,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         yield (
             Gateway(
                 slots=slots,
+                reads=reads,
                 upstream=calls,
                 writes=writes,
                 telemetry=telemetry,

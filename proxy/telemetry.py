@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
-from calcom.paths import Breaker, Route
+from calcom.paths import Breaker
 from exporters.catalogue import (
+    CACHED_ROUTES,
     BY_NAME,
+    COALESCED_OUTCOMES,
     CODE_CLASSES,
     CREDENTIALS,
     FILL_OUTCOMES,
@@ -15,6 +17,7 @@ from exporters.catalogue import (
     OUTCOMES,
     PURPOSES,
     ROUTES,
+    SCOPES,
     UPSTREAM_ENDPOINTS,
     UPSTREAM_OUTCOMES,
 )
@@ -24,7 +27,6 @@ from proxy.governor.purpose import Purpose
 
 GATEWAY = "gateway"
 INVALID = "invalid"
-_CACHED_ROUTES = (Route.SLOTS.value, Route.SLOTS_LEGACY.value)
 
 
 class Telemetry:
@@ -45,21 +47,23 @@ class Telemetry:
             route: slot.gauge("calgate_http_requests_in_flight", route=route) for route in ROUTES
         }
         self._lookups = {
-            result: counter("calgate_cache_lookups_total", scope="slots", result=result)
-            for result in LOOKUP_RESULTS
+            pair: counter("calgate_cache_lookups_total", scope=pair[0], result=pair[1])
+            for pair in product(SCOPES, LOOKUP_RESULTS)
         }
         self._coalesced = {
-            outcome: counter("calgate_cache_coalesced_requests_total", scope="slots", outcome=outcome)
-            for outcome in ("shared", "timed_out", "leader_failed")
+            pair: counter("calgate_cache_coalesced_requests_total", scope=pair[0], outcome=pair[1])
+            for pair in product(SCOPES, COALESCED_OUTCOMES)
         }
         self._fills = {
-            pair: counter("calgate_cache_fills_total", scope="slots", reason=pair[0], outcome=pair[1])
-            for pair in product(FILL_REASONS, FILL_OUTCOMES)
+            row: counter("calgate_cache_fills_total", scope=row[0], reason=row[1], outcome=row[2])
+            for row in product(SCOPES, FILL_REASONS, FILL_OUTCOMES)
         }
-        self._fill_duration = histogram("calgate_cache_fill_duration_seconds", scope="slots")
+        self._fill_duration = {
+            scope: histogram("calgate_cache_fill_duration_seconds", scope=scope) for scope in SCOPES
+        }
         self._age = {
-            result: histogram("calgate_freshness_served_age_seconds", scope="slots", result=result)
-            for result in ("hit", "stale_hit", "negative_hit")
+            pair: histogram("calgate_freshness_served_age_seconds", scope=pair[0], result=pair[1])
+            for pair in product(SCOPES, ("hit", "stale_hit", "negative_hit"))
         }
         self._invalidations = {
             outcome: counter("calgate_cache_invalidations_total", trigger="write", outcome=outcome)
@@ -112,19 +116,19 @@ class Telemetry:
             outcome = "error" if outcome == "error" else "refused"
         self._durations[route, outcome].observe(seconds)
 
-    def looked_up(self, result: str) -> None:
-        self._lookups[result].inc()
+    def looked_up(self, result: str, scope: str = "slots") -> None:
+        self._lookups[scope, result].inc()
 
-    def served_from_cache(self, age: float, result: str = "hit") -> None:
-        self._lookups[result].inc()
-        self._age[result].observe(age)
+    def served_from_cache(self, age: float, result: str = "hit", scope: str = "slots") -> None:
+        self._lookups[scope, result].inc()
+        self._age[scope, result].observe(age)
 
-    def coalesced(self, outcome: str) -> None:
-        self._coalesced[outcome].inc()
+    def coalesced(self, outcome: str, scope: str = "slots") -> None:
+        self._coalesced[scope, outcome].inc()
 
-    def filled(self, reason: str, outcome: str, seconds: float) -> None:
-        self._fills[reason, outcome].inc()
-        self._fill_duration.observe(seconds)
+    def filled(self, reason: str, outcome: str, seconds: float, scope: str = "slots") -> None:
+        self._fills[scope, reason, outcome].inc()
+        self._fill_duration[scope].observe(seconds)
 
     def invalidated(self, *, applied: bool) -> None:
         self._invalidations["applied" if applied else "failed"].inc()
@@ -158,8 +162,8 @@ def _code_class(status: int) -> str:
 
 
 def _can_happen(route: str, outcome: str) -> bool:
-    """Only availability is cached, so only it can hit, miss or share; nonsense is only ever refused."""
-    if route in _CACHED_ROUTES:
+    """What is never cached can neither hit nor miss nor share; nonsense is only ever refused."""
+    if route in CACHED_ROUTES:
         return True
     allowed = ("refused", "error") if route == INVALID else ("pass", "refused", "error")
     return outcome in allowed

@@ -81,8 +81,8 @@ def varies(headers: Iterable[tuple[str, str]]) -> bool:
     return any(part not in _SAME_FOR_ALL for part in named if part)
 
 
-def lifetime(status: int, body: bytes, *, limits: Lives, now: float, empties: int = 0) -> Life | None:
-    """How long an answer may be served; `None` when it must not be kept.
+def lifetime(status: int, body: bytes, *, now: float, empties: int = 0, limits: Lives) -> Life | None:
+    """How long an answer about availability may be served; `None` when it must not be kept.
 
     It is no longer fresh when the next slot offered begins (mechanism 20: slots pass without any write), and
     soon when nothing is offered at all: each further empty answer is believed twice as long as the one before,

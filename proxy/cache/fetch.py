@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import httpx2
 from redis.exceptions import RedisError
@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from calcom.slots import Query, distinct
 from core.clock import Clock
 from core.tasks import spawn
-from proxy.cache.entry import Entry, Life, Lives, kept_headers, lifetime, varies
+from proxy.cache.entry import Entry, Life, kept_headers, varies
 from proxy.cache.flights import Flight
 from proxy.cache.stamps import ANYTHING, Fields
 from proxy.cache.store import Again, Fill, Follow, Hold, Leave, Store
@@ -36,18 +36,28 @@ _LONGEST_WAIT_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.1
 
 
+class Lifetime(Protocol):
+    """Decides how long an answer may be served, `None` for not at all. *now* is Unix seconds."""
+
+    def __call__(self, status: int, body: bytes, *, now: float, empties: int) -> Life | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What is to be fetched, for whom, and why.
 
-    `seen` is when the answer was stored (Redis' clock) that the asker has and that will not do; 0 for none. Unless it
+    `span` names what Cal.com's own cache might mix it up with, '' if it keeps none of it; `life` says how long an
+    answer may be served. `seen` is when the answer was stored (Redis' clock) that the asker has and that will not do; 0 for none. Unless it
     `is_shared`, nobody else's fetch will do, nor this one for others; `keep` says whether it may be stored.
     """
 
     digest: str
-    query: Query
+    span: str
     call: Call
     fields: Fields
+    life: Lifetime
+    is_secret: bool = False
+    """Its target names somebody's booking, and is not to be written down."""
     reason: str = "miss"
     seen: float = 0.0
     empties: int = 0
@@ -109,7 +119,6 @@ class Fetcher:
         telemetry: Telemetry,
         clock: Clock,
         *,
-        limits: Lives,
         arrivals: Arrivals,
         distinct_after_write: bool = True,
     ) -> None:
@@ -117,7 +126,6 @@ class Fetcher:
         self._upstream = upstream
         self._telemetry = telemetry
         self._clock = clock
-        self._limits = limits
         self._arrivals = arrivals
         self._distinct = distinct_after_write
 
@@ -138,7 +146,7 @@ class Fetcher:
         Its answer is still to be read and to be closed. Raises Refused.
         """
         response: httpx2.Response | None = None
-        ask = Ask("", query, call, ANYTHING, is_shared=False)
+        ask = Ask("", query.span, call, ANYTHING, _never, is_shared=False)
         try:
             token = uuid.uuid4().hex
             begun = await self._begin(token, 0, ask, may_be_distinct=False)
@@ -167,7 +175,7 @@ class Fetcher:
         wants_distinct = self._distinct and may_be_distinct and ask.reason == "miss"
         can_be_distinct = wants_distinct and distinct(ask.call.target, 1) is not None
         while True:
-            fill = Fill(ask.digest, ask.query.span, token, wanted, is_shared=ask.is_shared)
+            fill = Fill(ask.digest, ask.span, token, wanted, is_shared=ask.is_shared)
             try:
                 begun = await self._store.fill_begin(
                     fill, ask.fields, can_be_distinct=can_be_distinct, seen=ask.seen
@@ -216,7 +224,7 @@ class Fetcher:
     async def _lead(self, flight: Flight[Fetched], ask: Ask, token: str, leave: Leave) -> Fetched:
         started = self._clock.monotonic()
         outcome = "error"
-        fill = Fill(ask.digest, ask.query.span, token, leave.generation, leave.distinct, ask.is_shared)
+        fill = Fill(ask.digest, ask.span, token, leave.generation, leave.distinct, ask.is_shared)
         try:
             async with self._announced(fill):
                 flight.start(leave.generation)
@@ -224,7 +232,8 @@ class Fetcher:
                 cost = self._clock.monotonic() - started
                 fetched, outcome = await self._keep(ask, fill, fetched, cost)
         finally:
-            self._telemetry.filled(ask.reason, outcome, self._clock.monotonic() - started)
+            seconds = self._clock.monotonic() - started
+            self._telemetry.filled(ask.reason, outcome, seconds, "slots" if ask.span else "reads")
         return fetched
 
     async def _ask(self, ask: Ask, number: int) -> Fetched:
@@ -244,12 +253,18 @@ class Fetcher:
         text = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fetched.headers]
         life = None
         if ask.keep and not varies(text) and not has(fetched.headers, b"content-encoding"):
-            life = lifetime(fetched.status, fetched.body, limits=self._limits, now=now, empties=ask.empties)
+            life = ask.life(fetched.status, fetched.body, now=now, empties=ask.empties)
         entry = _entry(
             fetched, kept_headers(text) if life else _passed_on(text), life, now, cost, fill.generation
         )
         ended = await self._tell(
-            self._store.fill_end(fill, entry, ask.fields, keep=life is not None, target=_auditable(ask))
+            self._store.fill_end(
+                fill,
+                entry,
+                ask.fields,
+                keep=life is not None,
+                target="" if ask.is_secret else ask.call.target.decode("latin-1"),
+            )
         )
         fresh, stored = ended or (0.0, 0.0)
         if not fresh:
@@ -336,7 +351,5 @@ def _entry(
     )
 
 
-def _auditable(ask: Ask) -> str:
-    """The request, so that it can be asked again to compare; not one that names somebody's booking."""
-    is_secret = any(name == "bookingUidToReschedule" for name, _ in ask.query.parameters)
-    return "" if is_secret else ask.call.target.decode("latin-1")
+def _never(status: int, body: bytes, *, now: float, empties: int) -> None:
+    """What is not kept has no life."""

@@ -1,6 +1,6 @@
 -- Ask to fetch one answer for whoever must see a certain generation, and announce the fetch.
 -- KEYS: generation, bumps, stamps, fetches, entry, filling
--- ARGV: token, ms the announcement lasts, hold-off ms, generation wanted (0: the newest that concerns it), may the
+-- ARGV: token, ms the announcement lasts ('0': Cal.com keeps no cache of it), hold-off ms, generation wanted (0: the newest that concerns it), may the
 --       query be made distinct?, seen ms, process (its own channel; '' when nothing tells whether it lives),
 --       lease ms ('0': share with nobody), fields ...
 -- Returns one of
@@ -76,7 +76,7 @@ end
 if good_for < wanted then
   return {'hold', wanted, math.max(until_ms - now, 1)}
 end
-if distinct == 0 then
+if distinct == 0 and tonumber(ARGV[2]) > 0 then
   redis.call('HSET', KEYS[4], ARGV[1], good_for .. ':' .. (now + ARGV[2]))
   redis.call('PEXPIRE', KEYS[4], ARGV[2])
 end

@@ -11,6 +11,7 @@ field                   an invalidation writes it               an answer reads 
 ``t<type>``             of a whole event type                   of that type
 ``T<type>``             of anything in that type                of that type over a long range
 ``<type>:<day>``        of that type on that day                of that type over a range with that day
+``r``                   of settings                             of settings, or of calendars
 ======================  ======================================  ==========================================
 """
 
@@ -29,6 +30,12 @@ EVERYTHING: Final[Fields] = ("*",)
 
 ANYTHING: Final[Fields] = ("*", "?")
 """Read by an answer of which nothing is known."""
+
+SETTINGS: Final[Fields] = ("*", "r")
+"""Read by an answer that is not about availability."""
+
+SETTING: Final = "r"
+"""Written, besides what it means for availability, by every write to settings."""
 
 # A look at a longer range reads one field instead of one a day; an invalidation of more days is one of the type.
 _LONGEST_LOOK_DAYS: Final = 62

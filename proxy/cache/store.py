@@ -91,7 +91,8 @@ class Again:
 class Fill:
     """One fetch: what it is of, who makes it, and what its answer is good for.
 
-    `distinct` as in `Leave`. Unless it `is_shared`, nobody follows it and it follows nobody.
+    `distinct` as in `Leave`; without a `span` Cal.com keeps no cache of its own of it. Unless it `is_shared`, nobody
+    follows it and it follows nobody.
     """
 
     digest: str
@@ -187,7 +188,8 @@ class Store:
         An entry stored after *seen* (Redis' clock) will do instead. Announced is only what may leave.
         """
         k = self._keys
-        hold_off = _ms(self._timing.hold_off)
+        hold_off = _ms(self._timing.hold_off) if fill.span else 0
+        announced = _ms(self._timing.fetch_lease) + hold_off if fill.span else 0
         word, wanted, *more = await self._fill_begin(
             [
                 k.generation,
@@ -199,7 +201,7 @@ class Store:
             ],
             [
                 fill.token,
-                _ms(self._timing.fetch_lease) + hold_off,
+                announced,
                 hold_off,
                 fill.generation,
                 int(can_be_distinct),
@@ -221,7 +223,9 @@ class Store:
 
     async def fill_renew(self, fill: Fill) -> None:
         """Keep a fetch announced that runs or may run; more often than either of its leases runs out."""
-        remembered = 0.0 if fill.distinct else self._timing.fetch_lease + self._timing.hold_off
+        remembered = (
+            0.0 if fill.distinct or not fill.span else self._timing.fetch_lease + self._timing.hold_off
+        )
         lead = _ms(self._timing.lead) if fill.is_shared else 0
         await self._fill_renew(
             [self._keys.fetches(fill.span), self._keys.filling(fill.digest)],
@@ -267,7 +271,7 @@ class Store:
             [
                 fill.token,
                 fill.generation,
-                -1 if fill.distinct else _ms(remembered),
+                -1 if fill.distinct or not fill.span else _ms(remembered),
                 fill.digest,
                 _ms(self._timing.passing),
                 self._most_entries,

@@ -122,8 +122,8 @@ async def test_a_fetch_whose_caller_left_still_counts_since_calcom_goes_on(
 
 async def test_a_call_that_was_never_made_delays_nobody(start: Start, upstream: Upstream) -> None:
     gateway = await start(rate_limit=2, rate_pace_per_second=2, budget_max_wait_seconds=0)
-    await gateway.get("/v2/me")
-    await gateway.get("/v2/me")
+    await gateway.get("/v2/bookings")
+    await gateway.get("/v2/bookings")
     assert (await gateway.get()).status_code == 429
     other = {"authorization": "Bearer cal_other"}
     await gateway.client.post("/v2/bookings", headers=other)
