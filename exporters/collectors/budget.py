@@ -1,7 +1,8 @@
 """How much of Cal.com's allowance each credential has used, and whether it is blocked."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prometheus_client.core import Metric as Family
@@ -19,6 +20,9 @@ MOST_CREDENTIALS = 200
 
 _BUCKET_MS = 10_000
 
+LATE_MS = 250
+"""How much later than its turn a waiting process may come, as `permit.lua` has it."""
+
 
 @dataclass(frozen=True)
 class CredentialBudget:
@@ -33,6 +37,12 @@ class CredentialBudget:
     """0 when calls may leave."""
     oldest_call: float
     """When the oldest call in the window was made: a window later its place is free again; 0 with none."""
+    remaining: int = 0
+    """Left of Cal.com's own window, by its last word less the calls since; the limit when that window is over."""
+    foreign: int = 0
+    """Calls per window that others make with the same key, by Cal.com's headers."""
+    waiting: int = 0
+    """Calls that wait for their turn, over all processes."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,27 @@ def parse_credential(
     )
 
 
+def parse_told(
+    told: Mapping[bytes, bytes], since: int, *, now_ms: int, limit: int, window_ms: int
+) -> tuple[int, int]:
+    """What is left of Cal.com's window, and what others take of each, from the hash that `told.lua` keeps.
+
+    `since` is the number of our calls after the one it speaks of.
+    """
+    ends = int(told.get(b"ends", b"0"))
+    rates = [float(told[b"rate"])] if now_ms < ends + window_ms else []
+    if now_ms >= ends:
+        return limit, math.ceil(max(rates, default=0.0))
+    rates.append(float(told[b"before"]))
+    return max(0, int(told[b"left"]) - since), math.ceil(max(rates))
+
+
+def parse_waiting(lines: Mapping[bytes, bytes], *, now_ms: int) -> int:
+    """How many calls wait; a process that did not come when its turn came is gone."""
+    parts = [line.split(b":") for line in lines.values()]
+    return sum(int(count) for _, comes, count in parts if int(comes) + LATE_MS >= now_ms)
+
+
 def fold(budgets: Iterable[CredentialBudget]) -> BudgetFacts:
     """Keep one per alias: where several credentials share "other", the one nearest to trouble."""
     worst: dict[str, CredentialBudget] = {}
@@ -91,7 +122,7 @@ def _trouble(one: CredentialBudget) -> tuple[float, float, int]:
 
 
 async def read(redis: Redis, keys: Keys, *, limit: int, window_seconds: float) -> BudgetFacts:
-    """Ask for every credential seen, in two round trips.
+    """Ask for every credential seen, in three round trips.
 
     `limit` is for a credential whose own the gateway has not written down. `window_seconds` is the window the
     gateway counts in, its guard included.
@@ -105,25 +136,37 @@ async def read(redis: Redis, keys: Keys, *, limit: int, window_seconds: float) -
     # Those with an alias of their own first: the cut must never fall on them.
     chosen = sorted(aliases.items(), key=lambda item: (alias_of(item[1].decode()) == "other", item[0]))
     chosen = chosen[:MOST_CREDENTIALS]
-    since = now_ms - round(window_seconds * 1000)
-    pipeline = redis.pipeline(transaction=False)
+    window_ms = round(window_seconds * 1000)
+    opened = now_ms - window_ms
+    heads = redis.pipeline(transaction=False)
     for digest, _ in chosen:
+        heads.hgetall(keys.headers(digest.decode()))
+    told: list[Any] = await heads.execute() if chosen else []
+    pipeline = redis.pipeline(transaction=False)
+    for (digest, _), heard in zip(chosen, told, strict=True):
         name = digest.decode()
-        pipeline.zcount(keys.permits(name), f"({since}", "+inf")
-        pipeline.zrangebyscore(keys.permits(name), f"({since}", "+inf", start=0, num=1, withscores=True)
+        pipeline.zcount(keys.permits(name), f"({opened}", "+inf")
+        pipeline.zrangebyscore(keys.permits(name), f"({opened}", "+inf", start=0, num=1, withscores=True)
         pipeline.hgetall(keys.peaks(name))
         pipeline.get(keys.blocked(name))
+        pipeline.zcount(keys.permits(name), f"({int(heard.get(b'at', b'0'))}", "+inf")
+        pipeline.hgetall(keys.lines(name))
     answers: list[Any] = await pipeline.execute() if chosen else []
-    return fold(
-        parse_credential(
+    budgets = []
+    for i, (digest, alias) in enumerate(chosen):
+        used, oldest, peaks, blocked, since, lines = answers[6 * i : 6 * i + 6]
+        allowed = int(limits.get(digest, limit))
+        one = parse_credential(
             alias_of(alias.decode()),
-            *answers[4 * i : 4 * i + 4],
+            *(used, oldest, peaks, blocked),
             now_ms=now_ms,
-            limit=int(limits.get(digest, limit)),
+            limit=allowed,
             window_seconds=window_seconds,
         )
-        for i, (digest, alias) in enumerate(chosen)
-    )
+        left, foreign = parse_told(told[i], since, now_ms=now_ms, limit=allowed, window_ms=window_ms)
+        waiting = parse_waiting(lines, now_ms=now_ms)
+        budgets.append(replace(one, remaining=left, foreign=foreign, waiting=waiting))
+    return fold(budgets)
 
 
 def families(facts: BudgetFacts) -> list[Family]:
@@ -133,6 +176,9 @@ def families(facts: BudgetFacts) -> list[Family]:
         gauges("calgate_budget_limit_requests", [(labels, one.limit) for labels, one in of]),
         gauges("calgate_budget_window_used_requests", [(labels, one.used) for labels, one in of]),
         gauges("calgate_budget_window_used_peak_requests", [(labels, one.peak) for labels, one in of]),
+        gauges("calgate_budget_upstream_remaining_requests", [(labels, one.remaining) for labels, one in of]),
+        gauges("calgate_budget_foreign_requests", [(labels, one.foreign) for labels, one in of]),
+        gauges("calgate_budget_waiting_requests", [(labels, one.waiting) for labels, one in of]),
         gauges("calgate_budget_window_seconds", [(labels, one.window_seconds) for labels, one in of]),
         gauges(
             "calgate_budget_blocked_until_timestamp_seconds",

@@ -56,7 +56,8 @@ async def test_it_recovers_when_redis_comes_back_and_serves_nothing_from_before(
         folder = Path(name)
         async with EmbeddedRedis(folder) as server:
             url = server.url
-            config = settings(upstream.url, url, tmp_path)
+            # What Redis may have forgotten is charged: two seconds of the pace.
+            config = settings(upstream.url, url, tmp_path, rate_pace_per_second=100)
             context = running(config)
             gateway = await context.__aenter__()
             await gateway.get()

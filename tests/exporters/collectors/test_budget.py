@@ -1,10 +1,18 @@
 from dataclasses import replace
 
+import pytest
 from redis.asyncio import Redis
 
 from core.keys import Keys
 from exporters.collectors import budget
-from exporters.collectors.budget import BudgetFacts, CredentialBudget, alias_of, fold, parse_credential
+from exporters.collectors.budget import (
+    BudgetFacts,
+    CredentialBudget,
+    alias_of,
+    fold,
+    parse_credential,
+    parse_told,
+)
 from exporters.collectors.store import store_time_ms
 
 NOW_MS = 1_000_000_000
@@ -53,8 +61,30 @@ def test_where_credentials_share_an_alias_the_one_nearest_to_trouble_is_shown() 
     assert fold([blocked, busy, ONE]).credentials == (ONE, blocked)
 
 
+def told(ends: int, rate: float = 0.0, before: float = 0.0) -> dict[bytes, bytes]:
+    return {b"left": b"50", b"ends": b"%d" % ends, b"rate": b"%f" % rate, b"before": b"%f" % before}
+
+
+@pytest.mark.parametrize(
+    ("heard", "since", "found"),
+    [
+        ({}, 7, (120, 0)),
+        ({b"odd": b"1"}, 7, (120, 0)),
+        (told(NOW_MS + 1), 7, (43, 0)),
+        (told(NOW_MS + 1), 70, (0, 0)),
+        (told(NOW_MS + 1, 10.0, 20.0), 0, (50, 20)),
+        (told(NOW_MS, 10.0, 20.0), 0, (120, 10)),
+        (told(NOW_MS - 61_000, 10.0, 20.0), 0, (120, 0)),
+    ],
+)
+def test_what_calcom_said_of_a_window_is_over_with_it(
+    heard: dict[bytes, bytes], since: int, found: tuple[int, int]
+) -> None:
+    assert parse_told(heard, since, now_ms=NOW_MS, limit=120, window_ms=61_000) == found
+
+
 def test_no_credential_gives_families_without_samples() -> None:
-    assert [f.samples for f in budget.families(BudgetFacts())] == [[]] * 5
+    assert [f.samples for f in budget.families(BudgetFacts())] == [[]] * 8
 
 
 async def test_the_store_is_read_as_the_governor_writes_it(redis: Redis) -> None:
@@ -63,10 +93,22 @@ async def test_the_store_is_read_as_the_governor_writes_it(redis: Redis) -> None
     await redis.zadd(KEYS.permits("aaaa"), {"old": now - 70_000, "x": now - 30_000, "y": now - 10})
     await redis.hset(KEYS.peaks("aaaa"), str(now // 10_000), "44")
     await redis.set(KEYS.blocked("bbbb"), now + 60_000)
+    await redis.hset(
+        KEYS.headers("aaaa"),
+        mapping={
+            "left": 70,
+            "at": now - 20_000,
+            "ends": now + 30_000,
+            "rate": 12.4,
+            "before": 3,
+            "limit": 120,
+        },
+    )
+    await redis.hset(KEYS.lines("aaaa"), mapping={"p": f"1:{now + 900}:4", "dead": f"1:{now - 900}:9"})
     facts = await budget.read(redis, KEYS, limit=120, window_seconds=61.0)
     first, anonymous, other = facts.credentials
-    assert first == CredentialBudget("c1", 120, 2, 44, 61.0, 0.0, (now - 30_000) / 1000)
-    assert anonymous == CredentialBudget("anonymous", 120, 0, 0, 61.0, 0.0, 0.0)
+    assert first == CredentialBudget("c1", 120, 2, 44, 61.0, 0.0, (now - 30_000) / 1000, 69, 13, 4)
+    assert anonymous == CredentialBudget("anonymous", 120, 0, 0, 61.0, 0.0, 0.0, 120)
     assert (other.credential, other.blocked_until) == ("other", (now + 60_000) / 1000)
 
 
