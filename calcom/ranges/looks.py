@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from calcom.account import AccountMap, resolve
-from calcom.ranges.additive import is_additive, length_of
+from calcom.ranges.additive import Verdict, is_additive, length_of
 from calcom.slots import Query, parse
 
 WINDOW_DAYS: Final = 42
@@ -59,17 +60,21 @@ class Look:
         return self.earliest.replace(second=0, microsecond=0)
 
 
-def look_of(account: AccountMap, query: Query, version: str, now: datetime) -> Look | None:
+def look_of(
+    account: AccountMap, query: Query, version: str, now: datetime, verdict: Verdict | None = None
+) -> Look | None:
     """How to answer a query out of windows; None when it must be asked as it is.
 
-    *version* is the `cal-api-version` it was parsed with. The same windows come out for all queries of one kind
-    (type, zone, length, format) that begin within the same weeks, all through the week of *now*, which is aware.
+    *version* is the `cal-api-version` it was parsed with, *verdict* that on its event type if it is at hand. The
+    same windows come out for all queries of one kind (type, zone, length, format) that begin within the same
+    weeks, all through the week of *now*, which is aware.
     """
     values = dict(query.parameters)
     if not values.keys() <= _KNOWN or len(resolve(account, values) or ()) != 1:
         return None
     event_type = int(values["eventTypeId"])
-    verdict = is_additive(account, event_type)
+    if verdict is None:
+        verdict = is_additive(account, event_type)
     length = length_of(account.event_types[event_type], values.get("duration"))
     bounds = _bounds(values["start"], values["end"])
     zone = _zone(values.get("timeZone"))
@@ -81,13 +86,12 @@ def look_of(account: AccountMap, query: Query, version: str, now: datetime) -> L
     days = _spread(first, last, now.astimezone(UTC).date()) if earliest <= latest else []
     if not 0 < len(days) <= MOST_WINDOWS:
         return None
+    rest = tuple((name, value) for name, value in query.parameters if name not in ("start", "end"))
     windows = [
-        _window(values, begin, max(first, taken), min(last, end), verdict.margin, version)
+        Window(max(first, taken), min(last, end), *_asked(rest, begin, verdict.margin, version))
         for begin, taken, end in days
     ]
-    if None in windows:
-        return None
-    return Look(event_type, earliest, latest, zone, tuple(one for one in windows if one is not None))
+    return Look(event_type, earliest, latest, zone, tuple(windows))
 
 
 def _spread(first: date, last: date, today: date) -> list[tuple[date, date, date]]:
@@ -105,15 +109,18 @@ def _spread(first: date, last: date, today: date) -> list[tuple[date, date, date
     return found
 
 
-def _window(
-    values: dict[str, str], begin: date, first: date, last: date, margin: int, version: str
-) -> Window | None:
-    wide = {name: value for name, value in values.items() if (name, value) != ("format", "time")}
-    wide["start"] = str(begin - margin * _DAY)
-    wide["end"] = str(begin + (WINDOW_DAYS - 1 + margin) * _DAY)
-    query_string = urlencode(sorted(wide.items()))
+@lru_cache(maxsize=1024)
+def _asked(
+    parameters: tuple[tuple[str, str], ...], begin: date, margin: int, version: str
+) -> tuple[Query, str]:
+    """The query for a window, and as text: that of a look with other bounds, the default format left unsaid."""
+    wide = [(name, value) for name, value in parameters if (name, value) != ("format", "time")]
+    wide.append(("start", str(begin - margin * _DAY)))
+    wide.append(("end", str(begin + (WINDOW_DAYS - 1 + margin) * _DAY)))
+    query_string = urlencode(sorted(wide))
     query = parse(query_string, version)
-    return None if query is None else Window(first, last, query, query_string)
+    assert query is not None
+    return query, query_string
 
 
 def _bounds(start_text: str, end_text: str) -> tuple[datetime, datetime] | None:

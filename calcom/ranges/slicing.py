@@ -16,6 +16,7 @@ from calcom.ranges.looks import Look
 _HEAD: Final = b'{"status":"success","data":{'
 _TAIL: Final = b"}}"
 _ONE_DAY: Final = re.compile(rb'"(\d{4}-\d\d-\d\d)":\[\{[^\[\]]*\}\]')
+_START: Final = b'"start":"'
 _FIELDS: Final = frozenset({"start", "end", "seatsBooked", "seatsRemaining", "seatsTotal", "bookingUid"})
 
 
@@ -28,7 +29,7 @@ class Days:
 
 def split(body: bytes) -> Days | None:
     """An answer's days; None when it is not one of contract 4.1 to the letter: not a success, further fields
-    such as a message, days that are empty or out of order."""
+    such as a message, days that are empty, anything out of order."""
     if not (body.startswith(_HEAD) and body.endswith(_TAIL)):
         return None
     inside = body[len(_HEAD) : -len(_TAIL)]
@@ -36,10 +37,12 @@ def split(body: bytes) -> Days | None:
     if b",".join(texts.values()) != inside or list(texts) != sorted(texts):
         return None
     try:
-        fields = {name for slots in orjson.loads(body)["data"].values() for slot in slots for name in slot}
-    except (ValueError, TypeError):
+        days = orjson.loads(body)["data"].values()
+        fields = {name for slots in days for slot in slots for name in slot}
+        is_ordered = all(_ascend([slot["start"] for slot in slots]) for slots in days)
+    except (KeyError, TypeError, ValueError):
         return None
-    return Days(texts) if fields <= _FIELDS else None
+    return Days(texts) if fields <= _FIELDS and is_ordered else None
 
 
 def join(look: Look, parts: Sequence[Days]) -> bytes | None:
@@ -56,15 +59,12 @@ def join(look: Look, parts: Sequence[Days]) -> bytes | None:
     for window, days in zip(look.windows, parts, strict=True):
         first, last = str(window.first), str(window.last)
         for day, text in days.texts.items():
-            if not first <= day <= last:
-                continue
-            kept: bytes | None = text
-            if day in (begin, end):
-                kept = _cut(look, text)
+            if first <= day <= last:
+                kept = _cut(look, text) if day in (begin, end) else text
                 if kept is None:
                     return None
-            if kept:
-                found.append(kept)
+                if kept:
+                    found.append(kept)
     return b"%b%b%b" % (_HEAD, b",".join(found), _TAIL) if found else None
 
 
@@ -74,22 +74,34 @@ def slice_answer(look: Look, bodies: Sequence[bytes]) -> bytes | None:
     return None if None in parts else join(look, [one for one in parts if one is not None])
 
 
+def _ascend(starts: Sequence[str]) -> bool:
+    """Whether slots are in order; their texts need not be when clocks go back."""
+    return all(a < b for a, b in pairwise(starts)) or all(
+        a < b for a, b in pairwise([datetime.fromisoformat(one) for one in starts])
+    )
+
+
 def _cut(look: Look, text: bytes) -> bytes | None:
-    """A day's text without the slots outside the look, empty if there are none left; None when that is not
-    certain."""
-    opening = text.index(b"[") + 1
-    slots = text[opening + 1 : -2].split(b"},{")
+    """A day's text without the slots outside the look, empty if none are left; None when that is not certain."""
     try:
-        starts = [datetime.fromisoformat(one["start"]) for one in orjson.loads(text[opening - 1 :])]
-        if len(starts) != len(slots) or any(a >= b for a, b in pairwise(starts)):
-            return None
-        if any(look.within <= start < look.earliest for start in starts):
-            return None
-        kept = [
-            slot for slot, start in zip(slots, starts, strict=True) if look.earliest <= start <= look.latest
-        ]
-    except (KeyError, TypeError, ValueError):
+        first, last = _instant(text, text.index(_START)), _instant(text, text.rindex(_START))
+        if look.earliest <= first and last <= look.latest:
+            return text
+        if last < look.within or first > look.latest:
+            return b""
+        opening = text.index(b"[") + 2
+        slots = text[opening:-2].split(b"},{")
+        starts = [_instant(one, one.index(_START)) for one in slots]
+    except (TypeError, ValueError):
         return None
-    if len(kept) == len(slots):
-        return text
-    return b"%b{%b}]" % (text[:opening], b"},{".join(kept)) if kept else b""
+    if any(look.within <= start < look.earliest for start in starts):
+        return None
+    kept = [slot for slot, start in zip(slots, starts, strict=True) if look.earliest <= start <= look.latest]
+    return b"%b%b}]" % (text[:opening], b"},{".join(kept)) if kept else b""
+
+
+def _instant(text: bytes, at: int) -> datetime:
+    """The begin of the slot whose `start` is at this place. Raises ValueError, or TypeError later for one that
+    names no zone."""
+    at += len(_START)
+    return datetime.fromisoformat(text[at : text.index(b'"', at)].decode())
