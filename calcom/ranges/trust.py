@@ -39,7 +39,8 @@ class Proof:
     """What is known of one event type. Times are Unix seconds of one clock, 0 for never.
 
     `facts` is the digest of the settings all else was seen under. `asked` is when somebody last set out to
-    compare, `checked` when one last agreed. `doubt` is the query string of the look that differed.
+    compare, `checked` when one last agreed. `doubt` is the query string of the look that differed; what is off is in
+    doubt too.
     """
 
     facts: str = ""
@@ -66,7 +67,7 @@ def standing(proof: Proof, facts: str, now: float) -> Proof:
 def may_share(proof: Proof, facts: str, now: float) -> bool:
     """Whether answers may be cut out of windows."""
     held = standing(proof, facts, now)
-    return held.agreed >= NEEDED and not held.doubt and not held.off
+    return held.agreed >= NEEDED and not held.doubt
 
 
 def wants_comparison(proof: Proof, facts: str, now: float, shared: int = 0) -> bool:

@@ -52,6 +52,12 @@ def test_a_range_that_begins_in_a_day_shows_the_rest_of_it() -> None:
 
 def test_a_range_that_begins_in_the_minute_of_a_slot_is_asked() -> None:
     assert cut("2026-03-04T09:00:30Z", "2026-03-04") is None
+    assert (
+        cut(
+            "2026-03-07T10:00:30Z", "2026-03-08", body(day("2026-03-07", "10:00"), day("2026-03-08", "10:00"))
+        )
+        is None
+    )
     assert cut("2026-03-04T09:01:30Z", "2026-03-04") == body(day("2026-03-04", "09:30"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -87,12 +88,35 @@ async def test_one_process_of_many_sets_out_to_compare(fleet: Fleet) -> None:
     assert not crowd[0].wants_comparison(7)
 
 
-async def test_reports_at_the_same_time_are_all_heard(fleet: Fleet) -> None:
+def after_reading(shapes: Shapes, then: Callable[[], Awaitable[object]]) -> None:
+    """Have something happen between a process's look at Redis and its writing."""
+    read = shapes._fetch
+
+    async def fetch() -> None:
+        await read()
+        await then()
+
+    shapes._fetch = fetch  # type: ignore[method-assign]
+
+
+async def test_of_reports_at_the_same_time_one_turns_it_off(fleet: Fleet) -> None:
     await fleet.put(agreed=trust.NEEDED, checked=100, doubt=LOOK, doubted=5)
     crowd = [fleet.process() for _ in range(8)]
+    all_have_read = asyncio.Barrier(len(crowd))
+    for one in crowd:
+        after_reading(one, all_have_read.wait)
     told = await asyncio.gather(*(one.differed(7, f"{LOOK}&n={n}") for n, one in enumerate(crowd)))
-    assert sum(told) == 1, "one of them turned it off"
+    assert sum(told) == 1
     assert (await fleet.proof()).off > 0
+
+
+async def test_a_report_that_another_came_before_is_not_lost(fleet: Fleet) -> None:
+    await fleet.put(agreed=2, checked=100)
+    one, other = fleet.process(), fleet.process()
+    after_reading(one, lambda: other.agreed(7, LOOK))
+    await one.differed(7, "another")
+    proof = await fleet.proof()
+    assert (proof.agreed, proof.doubt) == (3, "another")
 
 
 async def test_a_difference_stops_sharing_here_at_once_and_elsewhere_within_a_second(fleet: Fleet) -> None:
@@ -172,6 +196,9 @@ async def test_much_use_asks_for_a_comparison_until_one_agreed(fleet: Fleet) -> 
     assert shapes.wants_comparison(7)
     assert await shapes.set_out(7)
     await shapes.agreed(7, LOOK)
+    await proven(fleet)
+    await fleet.clock.advance(REFRESH_SECONDS)
+    assert await shapes.may_share(7)
     assert not shapes.wants_comparison(7)
 
 
