@@ -33,6 +33,8 @@ from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
 from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
+from proxy.cache.near import Near
+from proxy.cache.pushes import Pushes
 from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Serving
@@ -48,6 +50,9 @@ from proxy.writes import Writes
 _log = logging.getLogger(__name__)
 
 _BEAT_SECONDS: Final = 1.0
+
+# A month of looks at a few hundred event types; what bounds the memory is its bytes.
+_MOST_NEAR: Final = 10_000
 
 # A client may have sent a request on an idle connection before it learns that we are going. Idle connections
 # get this long to say something, and are told to close in the answer; a request in the kernel's buffer of a
@@ -125,7 +130,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
     redis = connect(settings.redis_url, client_name="calgate-proxy")
     epoch.guard(redis, keys, timing.hold_off)
     http = upstream.transport(settings)
-    learning: asyncio.Task[None] | None = None
+    background: list[asyncio.Task[None]] = []
     try:
         breakers = BreakerBoard(
             redis,
@@ -137,7 +142,17 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         )
         limiter = Limiter(redis, keys, Limits.of(settings), clock)
         calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
-        store = Store(redis, keys, timing, most_entries=settings.cache_max_entries)
+        near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes) if settings.l1 else None
+        arrivals = Arrivals()
+        process = f"{keys.told}:{uuid.uuid4().hex}"
+        pushes = Pushes(settings.redis_url, keys, clock, process=process, near=near, landed=arrivals.landed)
+        store = Store(
+            redis,
+            keys,
+            timing,
+            process=lambda: process if pushes.is_heard else "",
+            most_entries=settings.cache_max_entries,
+        )
         writes = Writes(store, telemetry, clock)
         account = _account(settings, redis, keys, calls, clock, timing)
         lives = Lives(
@@ -150,7 +165,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
             calls,
             telemetry,
             clock,
-            arrivals=Arrivals(),
+            arrivals=arrivals,
             distinct_after_write=settings.slots_distinct_after_write,
         )
 
@@ -166,7 +181,15 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
                 eagerness=settings.slots_early_refresh,
             )
 
-        slots = SlotsCache(serving("slots"), fetcher, lives=lives, types_of=account.types_of)
+        slots = SlotsCache(
+            serving("slots"),
+            fetcher,
+            lives=lives,
+            types_of=account.types_of,
+            near=near,
+            telemetry=telemetry,
+            clock=clock,
+        )
         reads = ReadsCache(
             serving("reads"),
             ttl=settings.reads_ttl_seconds,
@@ -174,8 +197,9 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         )
         ready = Readiness(redis)
         await ready.look()
+        background.append(spawn(pushes.run(), name="pushes"))
         if isinstance(account, Account):
-            learning = spawn(account.run(), name="account")
+            background.append(spawn(account.run(), name="account"))
         yield (
             Gateway(
                 slots=slots,
@@ -193,8 +217,9 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
             ready,
         )
     finally:
-        if learning is not None:
-            learning.cancel()
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         await http.aclose()
         await redis.aclose()
 

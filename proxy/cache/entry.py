@@ -34,7 +34,8 @@ _SAME_FOR_ALL: Final = frozenset({"authorization", "cal-api-version", "accept-en
 class Entry:
     """A cached answer. `stored`, `fresh_until` and `usable_until` are Unix seconds on Redis' clock.
 
-    It is good for `generation`; it took `cost` seconds to get; `empties` empty answers came in a row up to it.
+    It is good for `generation` of the `fields` it was stored with; it took `cost` seconds to get; `empties` empty
+    answers came in a row up to it.
     """
 
     body: bytes
@@ -46,6 +47,7 @@ class Entry:
     generation: int = 0
     cost: float = 0.0
     empties: int = 0
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,9 @@ class Ask:
     """What is to be fetched, for whom, and why.
 
     `span` names what Cal.com's own cache might mix it up with, '' if it keeps none of it; `life` says how long an
-    answer may be served. `seen` is when the answer was stored (Redis' clock) that the asker has and that will not do; 0 for none. Unless it
-    `is_shared`, nobody else's fetch will do, nor this one for others; `keep` says whether it may be stored.
+    answer may be served. `seen` is when the answer was stored (Redis' clock) that the asker has and that will not
+    do, 0 for none. Unless it `is_shared`, nobody else's fetch will do, nor this one for others; `keep` says whether
+    it may be stored.
     """
 
     digest: str
@@ -207,7 +208,7 @@ class Fetcher:
                 and entry.generation >= begun.wanted
             ):
                 flight.start(entry.generation)
-                return Fetched(entry.status, _raw(entry), entry.body, entry, kept=True, is_ours=False)
+                return Fetched(entry.status, _raw(entry.headers), entry.body, entry, kept=True, is_ours=False)
             if isinstance(begun, Again):
                 return None
             passed = await self._store.passed(ask.digest, begun.token)
@@ -218,8 +219,7 @@ class Fetcher:
         flight.start(passed.generation)
         if passed.refusal:
             raise told(passed.refusal)
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in passed.headers]
-        return Fetched(passed.status, headers, passed.body, is_ours=False)
+        return Fetched(passed.status, _raw(passed.headers), passed.body, is_ours=False)
 
     async def _lead(self, flight: Flight[Fetched], ask: Ask, token: str, leave: Leave) -> Fetched:
         started = self._clock.monotonic()
@@ -325,8 +325,8 @@ def _passed_on(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in headers if name not in _PRIVATE)
 
 
-def _raw(entry: Entry) -> RawHeaders:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry.headers]
+def _raw(headers: tuple[tuple[str, str], ...]) -> RawHeaders:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def _entry(

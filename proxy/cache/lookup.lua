@@ -2,7 +2,7 @@
 -- KEYS: generation, bumps, jobs, stamps, overlays, told, doubt, writes, entry
 -- ARGV: ms a generation is remembered, doubt ms, fields ...
 -- Returns {now ms, newest generation that concerns it, state, and for states 1 and 2: generation, body, headers,
--- status, stored ms, fresh-until ms, usable-until ms, cost ms, empties, target, and for 2 the overlays}.
+-- status, stored ms, fresh-until ms, usable-until ms, cost ms, empties, fields, and for 2 the overlays}.
 -- States: 0 there is none, 1 nothing it reads was written since, 2 something was, but all of it is in the
 -- overlays, 3 something was.
 local now = now_ms()
@@ -22,7 +22,7 @@ end
 local fields = fields_from(3)
 local generation = newest(KEYS[4], fields)
 local entry = redis.call('HMGET', KEYS[9], 'gen', 'fields', 'body', 'headers', 'status', 'stored', 'fresh',
-  'usable', 'cost', 'empties', 'target')
+  'usable', 'cost', 'empties')
 if not entry[1] then
   return {now, generation, 0}
 end
@@ -30,7 +30,7 @@ local good_for = tonumber(entry[1])
 -- What was known of it when it was stored may be less than is known now: then more concerns it.
 local stored_fields = split(entry[2] or '*,?')
 local found = {now, generation, 1, good_for, entry[3], entry[4], tonumber(entry[5]), tonumber(entry[6]),
-  tonumber(entry[7]), tonumber(entry[8]), tonumber(entry[9]), tonumber(entry[10]), entry[11]}
+  tonumber(entry[7]), tonumber(entry[8]), tonumber(entry[9]), tonumber(entry[10]), entry[2] or '*,?'}
 if good_for >= math.max(generation, newest(KEYS[4], stored_fields)) then
   return found
 end

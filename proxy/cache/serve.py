@@ -9,12 +9,15 @@ import httpx2
 
 from calcom.overlay import loaded, subtract
 from calcom.slots import Query
+from core.clock import Clock
 from proxy.cache.directives import NOTHING, Demand
 from proxy.cache.entry import Entry, Lives, lifetime
 from proxy.cache.fetch import Ask, Fetcher
-from proxy.cache.serving import Answer, Serving
+from proxy.cache.near import Held, Near
+from proxy.cache.serving import Answer, Serving, hit_status, raw
 from proxy.cache.stamps import read_by
 from proxy.cache.store import Looked
+from proxy.telemetry import Telemetry
 from proxy.upstream import Call
 
 
@@ -28,8 +31,14 @@ class SlotsCache:
         *,
         lives: Lives,
         types_of: Callable[[Query], frozenset[int] | None],
+        near: Near | None,
+        telemetry: Telemetry,
+        clock: Clock,
     ) -> None:
-        """*types_of* tells which event types an answer shows, `None` when that is not certain."""
+        """*types_of* tells which event types an answer shows, `None` when that is not certain; *near* holds copies."""
+        self._near = near
+        self._telemetry = telemetry
+        self._clock = clock
         self._serving = serving
         self._fetcher = fetcher
         self._life = partial(lifetime, limits=lives)
@@ -37,16 +46,45 @@ class SlotsCache:
 
     async def answer(self, query: Query, call: Call, demand: Demand = NOTHING) -> Answer:
         """Answer *query*, asking Cal.com by *call* if need be. Raises Refused."""
+        digest = f"{call.credential.bucket}:{query.key}"
+        began = self._clock.monotonic()
+        if self._near is not None and demand == NOTHING:
+            held = self._near.get(digest, began)
+            if held is not None:
+                return self._from_near(held, began)
+        fence = None if self._near is None else self._near.fence()
         types = self._types_of(query)
         ask = Ask(
-            f"{call.credential.bucket}:{query.key}",
+            digest,
             query.span,
             call,
             read_by(types, query.days),
             self._life,
             is_secret=any(name == "bookingUidToReschedule" for name, _ in query.parameters),
         )
-        return await self._serving.answer(ask, partial(_shown, types), demand)
+        answer = await self._serving.answer(ask, partial(_shown, types), demand)
+        if answer.entry is not None and demand == NOTHING:
+            self._hold(fence, ask, answer, began)
+        return answer
+
+    def _from_near(self, held: Held, now: float) -> Answer:
+        age = now - held.stored_at
+        entry = held.entry
+        self._telemetry.served_from_cache(age, "hit" if entry.status == 200 else "negative_hit")
+        status = hit_status(entry.fresh_until - entry.stored - age)
+        return Answer(entry.status, raw(entry), entry.body, "hit", status, age, digest=held.digest)
+
+    def _hold(self, fence: int | None, ask: Ask, answer: Answer, began: float) -> None:
+        """Keep a copy of what Redis answered with, but not until its very end, when it is time to refresh it."""
+        entry = answer.entry
+        assert entry is not None
+        age = answer.now - entry.stored
+        # Redis' clock went on since the asking began, so that this ends no later than the entry.
+        until = began + entry.fresh_until - answer.now - self._serving.early(entry.cost)
+        if self._near is not None and until > began:
+            fields = frozenset(ask.fields).union(entry.fields)
+            held = Held(ask.digest, entry, entry.generation, fields, began - age, until)
+            self._near.put(fence, held)
 
     async def pass_through(self, query: Query, call: Call) -> httpx2.Response:
         """Make a call that offers times but is not kept; see Fetcher.pass_through."""

@@ -42,7 +42,7 @@ Show = Callable[[Entry, Looked], bytes | None]
 class Answer:
     """An answer. `outcome`: hit, stale, miss or coalesced.
 
-    `entry` is what it was made of if that may be kept in the process, as of Redis' time `now`.
+    `entry` is what it was made of if a copy of that may be held, as of Redis' time `now`; `digest` names the copy.
     """
 
     status: int
@@ -53,6 +53,17 @@ class Answer:
     age: float | None = None
     entry: Entry | None = None
     now: float = 0.0
+    digest: str = ""
+
+
+def hit_status(left: float, detail: str = "") -> str:
+    """What Cache-Status says of a hit that is fresh for *left* more seconds (RFC 9211, 2.1 and 2.2)."""
+    return f"calgate; hit; ttl={int(left)}" + (f"; detail={detail}" if detail else "")
+
+
+def raw(entry: Entry) -> RawHeaders:
+    """An entry's headers as they are sent."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry.headers]
 
 
 def whole(entry: Entry, looked: Looked) -> bytes | None:
@@ -109,11 +120,15 @@ class Serving:
             if body is not None:
                 if verdict.refresh:
                     self._refresh(ask, looked.generation)
-                return self._hit(entry, looked, body)
+                return replace(self._hit(entry, looked, body), digest=ask.digest)
         self._telemetry.looked_up("miss", self._scope)
         if demand.only_if_cached:
             raise NotCached
         return await self._miss(ask, looked, verdict, show)
+
+    def early(self, cost: float) -> float:
+        """Seconds before an answer's end from which a look shall decide whether to refresh it; of XFetch's kind."""
+        return -self._eagerness * cost * math.log(self._luck())
 
     def _judge(self, looked: Looked, demand: Demand) -> Verdict:
         if looked.entry is None or not self._writes.is_settled:
@@ -178,14 +193,12 @@ class Serving:
         result = "stale_hit" if left <= 0 else "hit" if entry.status == 200 else "negative_hit"
         self._telemetry.served_from_cache(age, result, self._scope)
         detail = detail or ("overlay" if looked.overlays else "")
-        status = f"calgate; hit; ttl={int(left)}" + (f"; detail={detail}" if detail else "")
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry.headers]
         return Answer(
             entry.status,
-            headers,
+            raw(entry),
             body,
             "hit" if left > 0 else "stale",
-            status,
+            hit_status(left, detail),
             age,
             entry=entry if is_whole else None,
             now=looked.now,

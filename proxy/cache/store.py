@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -119,16 +120,22 @@ class Store:
 
     Every method is one round trip. Redis' own errors pass through: to whoever serves, a cache out of
     reach is a miss, but a write whose resolution did not arrive must be tried again.
-    *process* names a channel that Redis knows this process by for as long as it lives, '' when there is none.
+    *process* names the channel that Redis knows this process by for as long as it lives, '' while there is none.
     """
 
     def __init__(
-        self, redis: Redis, keys: Keys, timing: Timing, *, process: str = "", most_entries: int = 20_000
+        self,
+        redis: Redis,
+        keys: Keys,
+        timing: Timing,
+        *,
+        process: Callable[[], str] = lambda: "",
+        most_entries: int = 20_000,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._timing = timing
-        self.process = process
+        self._process = process
         self._most_entries = most_entries
         self._lookup = Script(redis, keys, lua(__package__, "stamps", "bump", "lookup"))
         self._fill_begin = Script(redis, keys, lua(__package__, "stamps", "fill_begin"))
@@ -160,7 +167,7 @@ class Store:
         now, generation, state = reply[0] / 1000, int(reply[1]), reply[2]
         if state in (0, 3):
             return Looked(now, generation, outdated=state == 3)
-        good_for, body, headers, status, stored, fresh, usable, cost, empties = reply[3:12]
+        good_for, body, headers, status, stored, fresh, usable, cost, empties, stored_fields = reply[3:13]
         entry = Entry(
             body=body,
             headers=_headers(headers),
@@ -171,6 +178,7 @@ class Store:
             generation=good_for,
             cost=cost / 1000,
             empties=empties,
+            fields=tuple(stored_fields.decode().split(",")),
         )
         overlays = tuple(text.decode() for text in reply[13]) if state == 2 else ()
         return Looked(now, generation, entry, overlays)
@@ -206,7 +214,7 @@ class Store:
                 fill.generation,
                 int(can_be_distinct),
                 _ms(seen),
-                self.process,
+                self._process(),
                 _ms(self._timing.lead) if fill.is_shared else 0,
                 *fields,
             ],

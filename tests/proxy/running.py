@@ -33,6 +33,8 @@ def settings(upstream: str, redis_url: str, folder: Path, **changes: Any) -> Set
         "drain_seconds": 5,
         # A test counts its own calls; those that learn have tests of their own.
         "account_map_seconds": 0,
+        # With copies in the process a write takes at least as long as they are trusted.
+        "l1": False,
     }
     return Settings(**quick | changes)
 

@@ -14,6 +14,7 @@ from proxy.cache.store import Store
 from tests.proxy.conftest import Start, settled
 from tests.proxy.running import HOLD_OFF, SLOTS_URL, Running
 from tests.proxy.upstream import SLOTS, Gate, Reply, Seen, Upstream
+from tests.proxy.waiting import until
 
 BEFORE = b'{"status":"success","data":{"2050-09-05":[{"start":"2050-09-05T09:00:00.000Z"}]}}'
 AFTER = b'{"status":"success","data":{"2050-09-05":[{"start":"2050-09-05T10:00:00.000Z"}]}}'
@@ -325,3 +326,22 @@ async def test_while_a_write_is_over_and_redis_not_told_nothing_kept_is_served(
     assert not write.done()
     may_answer.set()
     assert (await write).status_code == 200
+
+
+async def test_a_hit_is_answered_from_the_process_itself_until_another_process_writes(
+    start: Start, upstream: Upstream, redis: Redis
+) -> None:
+    reader, writer = await start(l1=True), await start(l1=True)
+    upstream.script = CalCom(remembers=0.2)
+
+    async def from_memory() -> bool:
+        before = (await redis.info("commandstats")).get("cmdstat_evalsha", {}).get("calls", 0)
+        answer = await reader.get()
+        after = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        assert answer.content == BEFORE
+        return "hit" in answer.headers["cache-status"] and before == after
+
+    await until(from_memory)
+    assert (await writer.post()).status_code == 201
+    for _ in range(20):
+        assert (await reader.get()).content == AFTER

@@ -451,7 +451,7 @@ class TestFleet:
         await until(leads)
 
     async def test_a_killed_leader_is_replaced_at_once(self, redis: Any, keys: Keys) -> None:
-        store = Store(redis, keys, Timing(), process="channel-of-nobody")
+        store = Store(redis, keys, Timing(), process=lambda: "channel-of-nobody")
         await self.of(store, "killed")
         assert isinstance(await self.of(store, "next"), Leave)
 
@@ -459,7 +459,7 @@ class TestFleet:
         listener = redis.pubsub()
         await listener.subscribe("channel-of-one")
         await listener.get_message(timeout=5)
-        store = Store(redis, keys, Timing(), process="channel-of-one")
+        store = Store(redis, keys, Timing(), process=lambda: "channel-of-one")
         await self.of(store, "lives")
         assert isinstance(await self.of(store, "next"), Follow)
         await listener.aclose()

@@ -1,0 +1,150 @@
+"""What Redis tells every process of at once: writes on their way, invalidations, fetches that ended.
+
+The scripts publish it on one channel of the account, as words with a blank between:
+
+``w <write>``                            a write is about to leave
+``b <generation> <fields> <write or ->`` what reads one of the fields (with commas between) is older than this
+``e <write>``                            a write is over and changed nothing
+``f <digest>``                           a fetch that others waited for ended
+
+On a channel of its own a process hears nothing; that it listens there is how others know that it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from core.clock import Clock
+from core.keys import Keys
+from proxy.cache.near import Near
+from proxy.cache.wire import Wire, connect, packed
+
+_log = logging.getLogger(__name__)
+
+BEAT_SECONDS: Final = 0.1
+_LATE_SECONDS: Final = 1.0
+_NEAR_MS: Final = 2_000
+_BACK_OFF_SECONDS: Final = (0.1, 2.0)
+
+
+class Pushes:
+    """Keeps the connection, and tells *near* and *landed* in the order Redis tells it."""
+
+    def __init__(
+        self,
+        url: str,
+        keys: Keys,
+        clock: Clock,
+        *,
+        process: str,
+        near: Near | None,
+        landed: Callable[[str], None],
+    ) -> None:
+        """*process* is the channel of this process; *landed* is called with the digest of a fetch that ended."""
+        self._url = url
+        self._keys = keys
+        self._clock = clock
+        self._process = process
+        self._near = near
+        self._landed = landed
+        self._lost = asyncio.Event()
+        self._subscribed = asyncio.Event()
+        self._answered_at = 0.0
+        self._mark = packed("SET", keys.near, 1, "PX", _NEAR_MS)
+        self._ask = packed("ZRANGE", keys.writes, 0, -1)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether others know by its channel that this process lives."""
+        return self._subscribed.is_set() and not self._lost.is_set()
+
+    async def run(self) -> None:
+        """Listen until cancelled, through however many connections."""
+        failures = 0
+        while True:
+            try:
+                await self._listen()
+                failures = 0
+            except (RedisError, OSError) as error:
+                level = logging.INFO if failures == 0 else logging.DEBUG
+                _log.log(level, "pushes.unreachable", extra={"problem": type(error).__name__})
+                failures += 1
+            first, longest = _BACK_OFF_SECONDS
+            await self._clock.sleep(min(longest, first * 2**failures) * random.uniform(0.5, 1.0))
+
+    async def _listen(self) -> None:
+        """One connection, until it breaks. Raises RedisError or OSError when there is none to be had."""
+        self._lost.clear()
+        self._subscribed.clear()
+        wire = await connect(self._url, name="calgate-near", on_push=self._heard, on_lost=self._lost.set)
+        try:
+            wire.tell("SUBSCRIBE", self._keys.told, self._process)
+            self._answered_at = self._clock.monotonic()
+            while not self._lost.is_set():
+                self._beat(wire)
+                await self._clock.sleep(BEAT_SECONDS)
+                if self._clock.monotonic() - self._answered_at > _LATE_SECONDS:
+                    _log.warning("pushes.late")
+                    return
+        finally:
+            self._lost.set()
+            wire.close()
+            if self._near is not None:
+                self._near.broke()
+
+    def _beat(self, wire: Wire) -> None:
+        asked_at = self._clock.monotonic()
+        near = self._near
+        if near is not None:
+            # First this, so that by the time copies are used writers know that there may be some.
+            wire.send(self._mark, _ignore)
+
+        def answered(reply: Any) -> None:
+            if isinstance(reply, RedisError):
+                wire.close()
+                return
+            self._answered_at = self._clock.monotonic()
+            if near is not None and self._subscribed.is_set():
+                near.proven(asked_at, [write.decode() for write in reply])
+
+        wire.send(self._ask, answered)
+
+    def _heard(self, push: list[Any]) -> None:
+        kind = push[0]
+        if kind == b"message":
+            if push[1] == self._keys.told.encode():
+                self._told(push[2].decode())
+        elif kind == b"subscribe" and push[1] == self._keys.told.encode():
+            self._subscribed.set()
+            if self._near is not None:
+                self._near.opened()
+
+    def _told(self, text: str) -> None:
+        word, *rest = text.split(" ")
+        if word == "f":
+            self._landed(rest[0])
+            return
+        near = self._near
+        if near is None:
+            return
+        match word:
+            case "w":
+                near.began(rest[0])
+            case "e":
+                near.ended(rest[0])
+            case "b":
+                generation, fields, write = rest
+                near.bumped(int(generation), fields.split(","), None if write == "-" else write)
+            case _:
+                # A newer gateway's word: what it means for our copies is not known.
+                near.drop_all()
+
+
+def _ignore(_: Any) -> None:
+    """That the mark was set need not be known: a reply that came later proves it."""

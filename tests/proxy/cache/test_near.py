@@ -1,0 +1,288 @@
+"""Copies in a process are used only while they are what Redis would answer with."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from proxy.cache.entry import Entry
+from proxy.cache.near import NEAR_LEASE, Held, Near
+
+FAR = 1e9
+
+
+def held(
+    digest: str = "d",
+    generation: int = 0,
+    fields: tuple[str, ...] = ("*", "t7"),
+    until: float = FAR,
+    size: int = 0,
+) -> Held:
+    return Held(digest, Entry(b"x" * size, (), 0, FAR, FAR), generation, frozenset(fields), 0.0, until)
+
+
+def near(**changes: int) -> Near:
+    made = Near(**{"most_entries": 100, "most_bytes": 1_000_000, **changes})
+    made.opened()
+    made.proven(0.0, [])
+    return made
+
+
+def kept(one: Near, what: Held) -> bool:
+    return one.put(one.fence(), what)
+
+
+def test_a_copy_is_used_for_the_lease_after_the_last_proof() -> None:
+    one = near()
+    assert kept(one, held())
+    assert one.get("d", NEAR_LEASE - 0.01) is not None
+    assert one.get("d", NEAR_LEASE) is None
+    one.proven(0.2, [])
+    assert one.get("d", NEAR_LEASE) is not None
+
+
+def test_a_copy_is_used_no_longer_than_it_is_fresh() -> None:
+    one = near()
+    kept(one, held(until=0.1))
+    assert one.get("d", 0.09) is not None
+    assert one.get("d", 0.1) is None
+
+
+def test_nothing_is_used_while_a_write_is_on_its_way() -> None:
+    one = near()
+    kept(one, held())
+    one.began("w")
+    assert one.get("d", 0.1) is None
+    one.ended("w")
+    assert one.get("d", 0.1) is not None
+    one.proven(0.1, ["other"])
+    assert one.get("d", 0.15) is None
+    one.bumped(1, ["t8"], "other")
+    assert one.get("d", 0.15) is not None
+
+
+def test_an_invalidation_drops_what_reads_one_of_its_fields() -> None:
+    one = near()
+    kept(one, held("seven"))
+    kept(one, held("eight", fields=("*", "t8")))
+    one.bumped(1, ["t7", "?"], None)
+    assert one.get("seven", 0.1) is None
+    assert one.get("eight", 0.1) is not None
+    one.bumped(2, ["*"], None)
+    assert len(one) == 0
+
+
+def test_a_reply_that_an_invalidation_overtook_is_not_kept() -> None:
+    one = near()
+    fence = one.fence()
+    one.bumped(5, ["t7"], None)
+    assert not one.put(fence, held(generation=4))
+    assert one.put(fence, held(generation=5))
+
+
+def test_a_reply_from_before_the_connection_is_not_kept() -> None:
+    one = near()
+    fence = one.fence()
+    one.broke()
+    assert one.fence() is None
+    assert not one.put(fence, held())
+    one.opened()
+    assert not one.put(fence, held())
+    assert not one.put(None, held())
+
+
+def test_a_broken_connection_drops_everything() -> None:
+    one = near()
+    kept(one, held())
+    one.broke()
+    assert len(one) == 0
+    one.opened()
+    assert one.get("d", 0.1) is None
+
+
+def test_what_was_forgotten_of_invalidations_refuses_rather_than_admits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("proxy.cache.near._MOST_FIELDS", 3)
+    one = near()
+    for generation in range(1, 6):
+        one.bumped(generation, [f"t{generation}"], None)
+    assert not kept(one, held(generation=3))
+    assert kept(one, held(generation=4))
+
+
+def test_number_and_bytes_are_bounded_and_a_huge_copy_is_not_taken() -> None:
+    one = near(most_entries=3)
+    for n in range(5):
+        kept(one, held(f"d{n}"))
+    assert [one.get(f"d{n}", 0.1) is not None for n in range(5)] == [False, False, True, True, True]
+    small = near(most_bytes=10_000)
+    for n in range(5):
+        kept(small, held(f"d{n}", size=2_000))
+    assert len(small) == 2
+    assert not kept(small, held(size=20_000))
+    assert "2 copies" in repr(small)
+
+
+def test_a_copy_put_again_takes_the_place_of_the_older() -> None:
+    one = near()
+    kept(one, held(generation=1))
+    kept(one, held(generation=2, fields=("*", "t9")))
+    assert len(one) == 1
+    one.bumped(3, ["t7"], None)
+    assert one.get("d", 0.1) is not None
+
+
+FIELDS = ("a", "b")
+
+
+@dataclass
+class Server:
+    """Redis and its one ordered stream to the process."""
+
+    generation: int = 0
+    stamps: dict[str, int] = field(default_factory=dict)
+    writes: dict[str, float] = field(default_factory=dict)
+    stream: deque[tuple[object, ...]] = field(default_factory=deque)
+
+
+class Fleet(RuleBasedStateMachine):
+    """Writers, and one process whose stream, replies and connection are late or broken at will.
+
+    What a client was told of (`acked`) must never be missing from what the process then serves.
+    """
+
+    lease = NEAR_LEASE
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.server = Server()
+        self.near = self.made()
+        self.acked: dict[str, int] = {}
+        self.landing: list[tuple[str, float, str, int]] = []
+        self.looked: list[tuple[int | None, str, int]] = []
+        self.count = 0
+        self.is_connected = False
+
+    def made(self) -> Near:
+        return Near(most_entries=10, most_bytes=1_000_000)
+
+    @rule()
+    def connect(self) -> None:
+        self.near.broke()
+        self.server.stream.clear()
+        self.near.opened()
+        self.is_connected = True
+
+    @rule()
+    def breaks(self) -> None:
+        """The process notices late or never: it is only cut off."""
+        self.is_connected = False
+
+    @rule(seconds=st.sampled_from([0.05, 0.1, 0.2, 0.35]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @precondition(lambda self: self.is_connected)
+    @rule()
+    def beat(self) -> None:
+        self.server.stream.append(("proven", self.now, tuple(self.server.writes)))
+
+    @rule(count=st.integers(1, 5))
+    def hear(self, count: int) -> None:
+        for _ in range(min(count, len(self.server.stream))):
+            kind, *rest = self.server.stream.popleft()
+            getattr(self.near, str(kind))(*rest)
+
+    @rule(what=st.sampled_from(FIELDS))
+    def look(self, what: str) -> None:
+        """The reply is on its way."""
+        self.looked.append((self.near.fence(), what, self.server.stamps.get(what, 0)))
+
+    @precondition(lambda self: self.looked)
+    @rule()
+    def reply(self) -> None:
+        fence, what, generation = self.looked.pop(0)
+        self.near.put(fence, held(what, generation, fields=(what,)))
+
+    @rule(what=st.sampled_from(FIELDS))
+    def write(self, what: str) -> None:
+        self.count += 1
+        write = f"w{self.count}"
+        self.server.writes[write] = self.now
+        self.push("began", write)
+        self.landing.append((write, self.now, what, 0))
+
+    @precondition(lambda self: self.landing)
+    @rule()
+    def land(self) -> None:
+        write, began, what, _ = self.landing.pop(0)
+        self.server.generation += 1
+        generation = self.server.generation
+        self.server.stamps[what] = generation
+        del self.server.writes[write]
+        self.push("bumped", generation, (what,), write)
+        # The answer is kept back until no process can still trust copies from before the intent.
+        self.now = max(self.now, began + self.lease)
+        self.acked[what] = generation
+
+    def push(self, *message: object) -> None:
+        if self.is_connected:
+            self.server.stream.append(message)
+
+    @invariant()
+    def nothing_is_served_that_lacks_an_acknowledged_write(self) -> None:
+        for what in FIELDS:
+            found = self.near.get(what, self.now)
+            assert found is None or found.generation >= self.acked.get(what, 0)
+
+
+class NoLease(Fleet):
+    def made(self) -> Near:
+        return Near(most_entries=10, most_bytes=1_000_000, lease=FAR)
+
+
+class NoHold(Fleet):
+    lease = 0.0
+
+
+class NoFence(Fleet):
+    def reply(self) -> None:
+        _, what, generation = self.looked.pop(0)
+        self.near._heard.clear()
+        self.near.put(self.near.fence(), held(what, generation, fields=(what,)))
+
+    reply = precondition(lambda self: self.looked)(rule()(reply))
+
+
+SOME = settings(max_examples=300, stateful_step_count=40, deadline=None)
+
+
+def test_however_late_the_stream_nothing_acknowledged_is_missing_from_what_is_served() -> None:
+    run_state_machine_as_test(Fleet, settings=SOME)
+
+
+@pytest.mark.parametrize("sabotaged", [NoLease, NoHold, NoFence])
+def test_without_any_one_of_its_parts_it_is(sabotaged: type[Fleet]) -> None:
+    many = settings(
+        max_examples=3000,
+        stateful_step_count=40,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+    )
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(sabotaged, settings=many)
