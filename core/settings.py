@@ -179,6 +179,20 @@ class Settings(BaseSettings):
         description="After a write, ask Cal.com in a way its own cache has not heard (a millisecond in the end "
         "of the range) instead of waiting that cache out.",
     )
+    slots_share_ranges: bool = Field(
+        default=True,
+        description="Answer overlapping looks at an event type out of one longer fetch, where its settings allow "
+        "it and comparisons with Cal.com agree.",
+    )
+    slots_share_agreements: _Count = Field(
+        ge=1,
+        le=1_000,
+        default=5,
+        description="Comparisons with Cal.com's own answer that must agree before an event type is shared so.",
+    )
+    slots_share_gap_seconds: _Seconds = Field(
+        ge=0, le=86_400, default=30, description="Seconds between two such comparisons."
+    )
     reads_ttl_seconds: _Seconds = Field(
         ge=0,
         le=86_400,

@@ -37,6 +37,7 @@ CACHED_ROUTES = ("slots", "slots_legacy", "event_types", "schedules", "other_rea
 SCOPES = ("slots", "reads")
 LOOKUP_RESULTS = ("hit", "stale_hit", "negative_hit", "miss", "bypass")
 COALESCED_OUTCOMES = ("shared", "timed_out", "leader_failed")
+COMPARISON_OUTCOMES = ("agreed", "differed", "undecided")
 FILL_REASONS = ("miss", "refresh", "warm", "probe")
 FILL_OUTCOMES = ("stored", "fenced", "uncacheable", "error")
 TRIGGERS = ("webhook", "write", "job", "manual", "reconcile")
@@ -157,6 +158,19 @@ _CACHE = (
         "seconds",
         {"scope": SCOPES},
         buckets=REQUEST_BUCKETS,
+    ),
+    _metric(
+        "cache_range_answers_total",
+        "counter",
+        "Looks answered out of longer windows that others share.",
+        "answers",
+    ),
+    _metric(
+        "cache_range_comparisons_total",
+        "counter",
+        "Comparisons of such an answer with Cal.com's own; differed twice turns sharing off for the event type.",
+        "comparisons",
+        {"outcome": COMPARISON_OUTCOMES},
     ),
     _metric(
         "cache_keys",

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from calcom import ratelimit
 from calcom.paths import classify
+from calcom.ranges.trust import Terms
 from core.clock import Clock, SystemClock
 from core.keys import Keys
 from core.redis import connect
@@ -35,9 +36,11 @@ from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
 from proxy.cache.near import Near
 from proxy.cache.pushes import Pushes
+from proxy.cache.ranges import Asking, Ranges
 from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Serving
+from proxy.cache.shapes import Shapes
 from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import forwarded
@@ -181,14 +184,22 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
                 eagerness=settings.slots_early_refresh,
             )
 
+        slots_serving = serving("slots")
+
+        def ranges(asking: Asking) -> Ranges:
+            terms = Terms(settings.slots_share_agreements, settings.slots_share_gap_seconds)
+            shapes = Shapes(redis, keys, clock, account.map, terms)
+            return Ranges(slots_serving, store, shapes, account.map, asking, telemetry, clock)
+
         slots = SlotsCache(
-            serving("slots"),
+            slots_serving,
             fetcher,
             lives=lives,
             types_of=account.types_of,
             near=near,
             telemetry=telemetry,
             clock=clock,
+            ranges=ranges if settings.slots_share_ranges and isinstance(account, Account) else None,
         )
         reads = ReadsCache(
             serving("reads"),

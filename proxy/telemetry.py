@@ -6,10 +6,11 @@ from itertools import product
 
 from calcom.paths import Breaker
 from exporters.catalogue import (
-    CACHED_ROUTES,
     BY_NAME,
+    CACHED_ROUTES,
     COALESCED_OUTCOMES,
     CODE_CLASSES,
+    COMPARISON_OUTCOMES,
     CREDENTIALS,
     FILL_OUTCOMES,
     FILL_REASONS,
@@ -64,6 +65,11 @@ class Telemetry:
         self._age = {
             pair: histogram("calgate_freshness_served_age_seconds", scope=pair[0], result=pair[1])
             for pair in product(SCOPES, ("hit", "stale_hit", "negative_hit"))
+        }
+        self._shared = counter("calgate_cache_range_answers_total")
+        self._compared = {
+            outcome: counter("calgate_cache_range_comparisons_total", outcome=outcome)
+            for outcome in COMPARISON_OUTCOMES
         }
         self._invalidations = {
             outcome: counter("calgate_cache_invalidations_total", trigger="write", outcome=outcome)
@@ -129,6 +135,14 @@ class Telemetry:
     def filled(self, reason: str, outcome: str, seconds: float, scope: str = "slots") -> None:
         self._fills[scope, reason, outcome].inc()
         self._fill_duration[scope].observe(seconds)
+
+    def shared(self) -> None:
+        """A look was answered out of windows."""
+        self._shared.inc()
+
+    def compared(self, outcome: str) -> None:
+        """What windows say was compared with Cal.com's own answer."""
+        self._compared[outcome].inc()
 
     def invalidated(self, *, applied: bool) -> None:
         self._invalidations["applied" if applied else "failed"].inc()

@@ -17,6 +17,12 @@ from calcom.reach.busy import limited_with
 DAY_MARGIN: Final = 1
 """Days beyond both ends of a window that make the days inside whole in every zone."""
 
+BUFFER_MARGIN: Final = 2
+"""The same where a booking outside the days keeps somebody busy inside them."""
+
+LONGEST_BUFFERS: Final = 720
+"""Minutes of buffers, of both bookings together, that this margin holds beside the longest slot."""
+
 WEEK_MARGIN: Final = 8
 """The same for types with limits per day or week. The week around a slot of the first day, from Sunday or from
 Monday and in the event's zone, begins up to eight days before that day."""
@@ -61,7 +67,9 @@ def is_additive(account: AccountMap, event_type: int) -> Verdict:
         return Verdict("it is not known which limits count its bookings")
     if not periods <= _INSIDE:
         return Verdict(f"its bookings are limited per {', '.join(sorted(periods - _INSIDE))}")
-    return Verdict(margin=WEEK_MARGIN if periods else DAY_MARGIN)
+    if periods:
+        return Verdict(margin=WEEK_MARGIN)
+    return Verdict(margin=BUFFER_MARGIN if _longest_buffers(account, facts) else DAY_MARGIN)
 
 
 def length_of(facts: EventTypeFacts, duration: str | None) -> int | None:
@@ -115,18 +123,25 @@ def _begins_at_fixed_minutes(facts: EventTypeFacts) -> bool:
 
 
 def _against_buffers(account: AccountMap, facts: EventTypeFacts) -> Iterator[str]:
-    """Cal.com does not always look for bookings beyond a range by the length of their buffers, so the edges of
-    two ranges may disagree about the same time."""
+    """Cal.com does not always look for bookings beyond a range by the length of their buffers. A window does, for
+    the days it is used for: where the two disagree, it is the stricter one."""
     if account.hosts_of(facts.id) is None:
         yield "it is not known who hosts it"
-    for one in sorted(conflict_set(account, facts.id)):
-        other = account.event_types.get(one, EventTypeFacts(one))
-        if other.before_buffer is None or other.after_buffer is None:
-            yield f"the buffers of event type {one}, which may share a host, are not known"
-        elif other.before_buffer or other.after_buffer:
-            yield (
-                f"event type {one}, which shares a host, has buffers" if one != facts.id else "it has buffers"
-            )
+    longest = _longest_buffers(account, facts)
+    if longest is None:
+        yield "the buffers of an event type which may share a host are not known"
+    elif longest > LONGEST_BUFFERS:
+        yield "buffers around bookings are longer than the margin of a window"
+
+
+def _longest_buffers(account: AccountMap, facts: EventTypeFacts) -> int | None:
+    """The most minutes by which a booking of a shared host reaches beyond its own time; None if not known."""
+    around = [account.event_types.get(one, EventTypeFacts(one)) for one in conflict_set(account, facts.id)]
+    padded = [(one.before_buffer, one.after_buffer) for one in (facts, *around)]
+    known = [max(before, after) for before, after in padded if before is not None and after is not None]
+    if len(known) < len(padded):
+        return None
+    return known[0] + max(known)
 
 
 def _limits(account: AccountMap, facts: EventTypeFacts) -> frozenset[str] | None:

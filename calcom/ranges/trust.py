@@ -35,6 +35,17 @@ RECHECK_SHARED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a proof takes: `needed` agreements, at least `gap` seconds apart."""
+
+    needed: int = NEEDED
+    gap: float = GAP
+
+
+USUAL: Final = Terms()
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """What is known of one event type. Times are Unix seconds of one clock, 0 for never.
 
@@ -64,13 +75,13 @@ def standing(proof: Proof, facts: str, now: float) -> Proof:
     return proof
 
 
-def may_share(proof: Proof, facts: str, now: float) -> bool:
+def may_share(proof: Proof, facts: str, now: float, terms: Terms = USUAL) -> bool:
     """Whether answers may be cut out of windows."""
     held = standing(proof, facts, now)
-    return held.agreed >= NEEDED and not held.doubt
+    return held.agreed >= terms.needed and not held.doubt
 
 
-def wants_comparison(proof: Proof, facts: str, now: float, shared: int = 0) -> bool:
+def wants_comparison(proof: Proof, facts: str, now: float, shared: int = 0, terms: Terms = USUAL) -> bool:
     """Whether a look should be answered by its own fetch and its windows', to compare them; *shared* answers
     were shared since the last one. In doubt, it is the doubted look that should be asked again."""
     held = standing(proof, facts, now)
@@ -79,8 +90,8 @@ def wants_comparison(proof: Proof, facts: str, now: float, shared: int = 0) -> b
     if held.doubt:
         return now - max(held.doubted, held.asked) >= REPEAT_AFTER
     since = now - max(held.checked, held.asked)
-    if held.agreed < NEEDED or shared >= RECHECK_SHARED:
-        return since >= GAP
+    if held.agreed < terms.needed or shared >= RECHECK_SHARED:
+        return since >= terms.gap
     return since >= RECHECK
 
 
@@ -89,7 +100,7 @@ def set_out(proof: Proof, facts: str, now: float) -> Proof:
     return replace(standing(proof, facts, now), asked=now)
 
 
-def agreed(proof: Proof, facts: str, look: str, now: float) -> Proof:
+def agreed(proof: Proof, facts: str, look: str, now: float, terms: Terms = USUAL) -> Proof:
     """A comparison of *look* agreed. A doubt is settled only by the look that raised it."""
     held = standing(proof, facts, now)
     if held.off:
@@ -98,9 +109,9 @@ def agreed(proof: Proof, facts: str, look: str, now: float) -> Proof:
         if look != held.doubt or now - held.doubted < REPEAT_AFTER:
             return held
         held = replace(held, doubt="", doubted=0.0)
-    if 0 < held.agreed < NEEDED and now - held.checked < GAP:
+    if 0 < held.agreed < terms.needed and now - held.checked < terms.gap:
         return held
-    return replace(held, agreed=min(held.agreed + 1, NEEDED), checked=now)
+    return replace(held, agreed=min(held.agreed + 1, terms.needed), checked=now)
 
 
 def differed(proof: Proof, facts: str, look: str, now: float) -> Proof:

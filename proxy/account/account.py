@@ -12,7 +12,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from calcom import versions
-from calcom.account import resolve
+from calcom.account import AccountMap, resolve
 from calcom.paths import Classified, Route, normalise
 from calcom.ratelimit import Kind
 from calcom.reach import Reach, Write, bookings_in, uid_of
@@ -54,6 +54,10 @@ class Stranger:
 
     def types_of(self, query: Query) -> None:
         """Never certain."""
+
+    def map(self) -> AccountMap:
+        """An empty one."""
+        return AccountMap.empty()
 
     def listens_to(self, method: str, target: bytes, kind: Classified) -> bool:
         """To nothing."""
@@ -107,6 +111,10 @@ class Account:
             await self._refresher.run()
         finally:
             self._refresher.stop()
+
+    def map(self) -> AccountMap:
+        """What is known of the account, as far as it is young enough to be believed."""
+        return self._keeper.current(self._clock.now())
 
     def types_of(self, query: Query) -> frozenset[int] | None:
         """The event types an answer to *query* shows, if that is certain; costs no round trip.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import httpx2
@@ -14,7 +15,8 @@ from proxy.cache.directives import NOTHING, Demand
 from proxy.cache.entry import Entry, Lives, lifetime
 from proxy.cache.fetch import Ask, Fetcher
 from proxy.cache.near import Held, Near
-from proxy.cache.serving import Answer, Serving, hit_status, raw
+from proxy.cache.ranges import Asking, Ranges
+from proxy.cache.serving import Answer, Serving, Show, hit_status, raw
 from proxy.cache.stamps import read_by
 from proxy.cache.store import Looked
 from proxy.telemetry import Telemetry
@@ -34,13 +36,16 @@ class SlotsCache:
         near: Near | None,
         telemetry: Telemetry,
         clock: Clock,
+        ranges: Callable[[Asking], Ranges] | None = None,
     ) -> None:
-        """*types_of* tells which event types an answer shows, `None` when that is not certain; *near* holds copies."""
+        """*types_of* tells which event types an answer shows, `None` when that is not certain; *near* holds copies,
+        *ranges* makes what shares windows, if anything shall."""
         self._near = near
         self._telemetry = telemetry
         self._clock = clock
         self._serving = serving
         self._fetcher = fetcher
+        self._ranges = ranges(self._asking) if ranges is not None else None
         self._life = partial(lifetime, limits=lives)
         self._types_of = types_of
 
@@ -53,19 +58,43 @@ class SlotsCache:
             if held is not None:
                 return self._from_near(held, began)
         fence = None if self._near is None else self._near.fence()
+        ask, show = self._asking(query, call)
+        answer = await self._shared(query, call) if demand == NOTHING else None
+        if answer is None:
+            answer = await self._serving.answer(ask, show, demand)
+            self._compare(query, call)
+        if answer.entry is not None and demand == NOTHING:
+            self._hold(fence, ask, answer, began)
+            answer = replace(answer, digest=digest)
+        return answer
+
+    async def _shared(self, query: Query, call: Call) -> Answer | None:
+        event_type = self._type_of(query)
+        if self._ranges is None or event_type is None:
+            return None
+        return await self._ranges.answer(query, call, event_type)
+
+    def _compare(self, query: Query, call: Call) -> None:
+        event_type = self._type_of(query)
+        if self._ranges is not None and event_type is not None:
+            self._ranges.compare(query, call, event_type)
+
+    def _type_of(self, query: Query) -> int | None:
+        """The one event type that an answer shows, if that is certain."""
+        types = self._types_of(query)
+        return next(iter(types)) if types is not None and len(types) == 1 else None
+
+    def _asking(self, query: Query, call: Call) -> tuple[Ask, Show]:
         types = self._types_of(query)
         ask = Ask(
-            digest,
+            f"{call.credential.bucket}:{query.key}",
             query.span,
             call,
             read_by(types, query.days),
             self._life,
             is_secret=any(name == "bookingUidToReschedule" for name, _ in query.parameters),
         )
-        answer = await self._serving.answer(ask, partial(_shown, types), demand)
-        if answer.entry is not None and demand == NOTHING:
-            self._hold(fence, ask, answer, began)
-        return answer
+        return ask, partial(_shown, types)
 
     def _from_near(self, held: Held, now: float) -> Answer:
         age = now - held.stored_at

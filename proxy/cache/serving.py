@@ -42,7 +42,7 @@ Show = Callable[[Entry, Looked], bytes | None]
 class Answer:
     """An answer. `outcome`: hit, stale, miss or coalesced.
 
-    `entry` is what it was made of if a copy of that may be held, as of Redis' time `now`; `digest` names the copy.
+    `entry` is what it was made of if a copy of that may be held, as of Redis' time `now`; `digest` names that copy.
     """
 
     status: int
@@ -54,6 +54,8 @@ class Answer:
     entry: Entry | None = None
     now: float = 0.0
     digest: str = ""
+    left: float = 0.0
+    """Seconds for which a cached answer is still fresh; below 0 it no longer is."""
 
 
 def hit_status(left: float, detail: str = "") -> str:
@@ -120,7 +122,7 @@ class Serving:
             if body is not None:
                 if verdict.refresh:
                     self._refresh(ask, looked.generation)
-                return replace(self._hit(entry, looked, body), digest=ask.digest)
+                return self._hit(entry, looked, body)
         self._telemetry.looked_up("miss", self._scope)
         if demand.only_if_cached:
             raise NotCached
@@ -202,6 +204,7 @@ class Serving:
             age,
             entry=entry if is_whole else None,
             now=looked.now,
+            left=left,
         )
 
     def _refresh(self, ask: Ask, generation: int) -> None:

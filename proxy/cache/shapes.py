@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from calcom.account import AccountMap
 from calcom.ranges import Verdict, digest_of, is_additive, trust
-from calcom.ranges.trust import Proof
+from calcom.ranges.trust import Proof, Terms
 from core.clock import Clock
 from core.keys import Keys
 from proxy.scripts import Script, lua
@@ -40,9 +40,17 @@ class Shapes:
     Without Redis nothing is shared and nothing is compared: no method raises RedisError.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, clock: Clock, account: Callable[[], AccountMap]) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        clock: Clock,
+        account: Callable[[], AccountMap],
+        terms: Terms = trust.USUAL,
+    ) -> None:
         """*account* gives the map as this process knows it, the same object while nothing in it changed."""
         self._key = keys.shapes
+        self._terms = terms
         self._clock = clock
         self._account = account
         self._read = Script(redis, keys, lua(__package__, "shapes_read"))
@@ -71,7 +79,7 @@ class Shapes:
         await self._refresh()
         if self._copy is None or self._clock.monotonic() - self._read_at > _TOO_OLD_SECONDS:
             return False
-        return trust.may_share(self._known(event_type), facts, self._now())
+        return trust.may_share(self._known(event_type), facts, self._now(), self._terms)
 
     def wants_comparison(self, event_type: int) -> bool:
         """Whether a look should be asked for as it is and by its windows, to compare: by the copy that
@@ -80,7 +88,7 @@ class Shapes:
         if not verdict or self._copy is None:
             return False
         shared = self._shared.get(event_type, 0)
-        return trust.wants_comparison(self._known(event_type), facts, self._now(), shared)
+        return trust.wants_comparison(self._known(event_type), facts, self._now(), shared, self._terms)
 
     def doubted(self, event_type: int) -> str | None:
         """The query string of the look that differed, to be compared again; None where there is no doubt."""
@@ -97,7 +105,7 @@ class Shapes:
         shared = self._shared.get(event_type, 0)
 
         def change(proof: Proof, facts: str, now: float) -> Proof:
-            wanted = trust.wants_comparison(proof, facts, now, shared)
+            wanted = trust.wants_comparison(proof, facts, now, shared, self._terms)
             return trust.set_out(proof, facts, now) if wanted else proof
 
         return await self._change(event_type, change) is not None
@@ -105,7 +113,8 @@ class Shapes:
     async def agreed(self, event_type: int, look: str) -> None:
         """A comparison of *look*, a query string, agreed; both its answers were good for one generation."""
         self._shared.pop(event_type, None)
-        await self._change(event_type, lambda proof, facts, now: trust.agreed(proof, facts, look, now))
+        terms = self._terms
+        await self._change(event_type, lambda proof, facts, now: trust.agreed(proof, facts, look, now, terms))
 
     async def differed(self, event_type: int, look: str) -> bool:
         """A comparison of *look* differed, with both answers good for one generation. True when this turned

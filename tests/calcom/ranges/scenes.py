@@ -106,6 +106,8 @@ def additive_type(chance: Random, number: int) -> EventType:
         slot_interval=interval,
         length_options=chance.choice(((), (), (15, 30, 60))) if length in STEPS else (),
         minimum_notice=chance.choice((0, 60, 1440)),
+        before_buffer=chance.choice((0, 0, 0, 15, 120)),
+        after_buffer=chance.choice((0, 0, 0, 30, 240)),
         window=chance.choice(
             (
                 None,

@@ -19,7 +19,7 @@ from calcom.account import (
     Window,
 )
 from calcom.ranges import digest_of, is_additive
-from calcom.ranges.additive import DAY_MARGIN, WEEK_MARGIN, length_of
+from calcom.ranges.additive import BUFFER_MARGIN, DAY_MARGIN, WEEK_MARGIN, Verdict, length_of
 from calcom.ranges.looks import WINDOW_DAYS
 from calcom.simulator.model import Booking, EventType, Host, Limits, Override, Rule
 from calcom.simulator.world import World
@@ -87,8 +87,8 @@ def test_a_plain_type_is_additive() -> None:
         ({"lengths": frozenset({15, 50})}, "cuts"),
         ({"slot_interval": 25}, "cuts"),
         ({"lengths": frozenset({900}), "slot_interval": 60}, "longer"),
-        ({"before_buffer": 5}, "buffers"),
-        ({"after_buffer": 5}, "buffers"),
+        ({"before_buffer": 500}, "buffers"),
+        ({"after_buffer": 500}, "buffers"),
         ({"limits_count": (("month", 3),)}, "per month"),
         ({"limits_duration": (("day", 60), ("year", 600))}, "per year"),
     ],
@@ -134,11 +134,14 @@ def test_a_type_that_nobody_knows_is_not_additive() -> None:
     assert is_additive(account(PLAIN), 8).why
 
 
-def test_buffers_of_another_type_of_its_host_speak_against_it() -> None:
+def test_buffers_widen_a_window_and_those_of_another_type_of_its_host_too() -> None:
+    assert is_additive(account(replace(PLAIN, before_buffer=10)), 7).margin == BUFFER_MARGIN
     other = replace(PLAIN, id=8, after_buffer=15)
-    assert "event type 8" in is_additive(account(PLAIN, other), 7).why
-    assert is_additive(account(PLAIN, replace(other, owner_id=2, hosts=frozenset({2}))), 7)
+    assert is_additive(account(PLAIN, other), 7) == Verdict(margin=BUFFER_MARGIN)
+    elsewhere = replace(other, owner_id=2, hosts=frozenset({2}))
+    assert is_additive(account(PLAIN, elsewhere), 7) == Verdict(margin=DAY_MARGIN)
     assert "not known" in is_additive(account(PLAIN, EventTypeFacts(8)), 7).why
+    assert "longer" in is_additive(account(PLAIN, replace(other, after_buffer=721)), 7).why
 
 
 def test_a_round_robin_is_additive_once_it_is_promised_plain() -> None:
@@ -236,12 +239,6 @@ def test_believing_otherwise_would_give_wrong_answers(
     changes: dict[str, Any], believed: dict[str, Any]
 ) -> None:
     assert goes_wrong(believed, kind(**changes))
-
-
-def test_believing_in_no_buffers_would_give_wrong_answers_where_calcom_is_short_sighted() -> None:
-    padded = replace(kind(after_buffer=120, before_buffer=120), id=701, slug="padded")
-    believed = {"before_buffer": 0, "after_buffer": 0}
-    assert goes_wrong(believed, kind(), padded, ask=short_sighted)
 
 
 def test_believing_that_a_month_is_a_week_would_give_wrong_answers_where_calcom_is_short_sighted() -> None:

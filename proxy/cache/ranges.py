@@ -1,0 +1,211 @@
+"""One longer answer for many looks: joins what windows say, and now and then compares that with Cal.com's own word.
+
+What may be shared, and which windows, is decided in `calcom.ranges`; what the fleet believes of each event type is
+kept in shapes.py. A single look that is asked over and over gains nothing, so only types that are looked at in more
+than one way are shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from calcom import versions
+from calcom.account import AccountMap
+from calcom.ranges import Days, Look, compare, join, look_of, split
+from calcom.slots import Query, parse
+from core.clock import Clock
+from core.tasks import spawn
+from proxy.cache.directives import Demand
+from proxy.cache.fetch import Ask
+from proxy.cache.serving import Answer, Serving, Show, hit_status
+from proxy.cache.shapes import Shapes
+from proxy.cache.store import Store
+from proxy.governor.purpose import Purpose
+from proxy.refusals import Refused
+from proxy.telemetry import Telemetry
+from proxy.upstream import Call
+
+_log = logging.getLogger(__name__)
+
+# A comparison is of answers asked for at about the same time: what nobody told of may change in between.
+_RECENT: Final = Demand(max_age=5)
+
+_MOST_SPLIT: Final = 256
+_MIXED_SECONDS: Final = 3_600.0
+
+Asking = Callable[[Query, Call], tuple[Ask, Show]]
+"""How a query is asked for, and what may be shown of its answer."""
+
+
+class Ranges:
+    """Answers looks out of windows. One instance per process."""
+
+    def __init__(
+        self,
+        serving: Serving,
+        store: Store,
+        shapes: Shapes,
+        account: Callable[[], AccountMap],
+        asking: Asking,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self._serving = serving
+        self._store = store
+        self._shapes = shapes
+        self._account = account
+        self._asking = asking
+        self._telemetry = telemetry
+        self._clock = clock
+        self._split: OrderedDict[str, tuple[bytes, Days | None]] = OrderedDict()
+        self._mixed: dict[int, tuple[str, float]] = {}
+
+    async def answer(self, query: Query, call: Call, event_type: int) -> Answer | None:
+        """The answer to *query*, joined of windows; `None` when it is to be asked for as it is. Raises Refused."""
+        if not self._is_mixed(event_type, query.key) or not await self._shapes.may_share(event_type):
+            return None
+        look = self._look(query, event_type)
+        if look is None:
+            return None
+        answers = await self._windows(look, call)
+        if any(answer.status != 200 for answer in answers):
+            return None
+        body = self._joined(look, call, answers)
+        if body is None:
+            return None
+        self._shapes.shared(event_type)
+        self._telemetry.shared()
+        asked = [self._asking(window.query, call)[0] for window in look.windows]
+        return _combined(answers, body, {field for ask in asked for field in ask.fields})
+
+    def compare(self, query: Query, call: Call, event_type: int) -> None:
+        """See to it, behind the answer, that what windows would have said is compared when it is time."""
+        if self._shapes.wants_comparison(event_type) and self._is_mixed(event_type, query.key):
+            spawn(self._compared(query, call, event_type), name="ranges.compare")
+
+    def _is_mixed(self, event_type: int, key: str) -> bool:
+        """Whether the type is looked at in more than one way."""
+        now = self._clock.monotonic()
+        last, until = self._mixed.get(event_type, (key, 0.0))
+        if last != key:
+            until = now + _MIXED_SECONDS
+        self._mixed[event_type] = (key, until)
+        return until > now
+
+    def _look(self, query: Query, event_type: int) -> Look | None:
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
+        verdict = self._shapes.verdict(event_type)
+        return look_of(self._account(), query, versions.SLOTS, now, verdict)
+
+    async def _windows(self, look: Look, call: Call, demand: Demand | None = None) -> list[Answer]:
+        path = call.target.partition(b"?")[0]
+        asked = []
+        for window in look.windows:
+            target = path + b"?" + window.query_string.encode()
+            ask, show = self._asking(window.query, replace(call, target=target))
+            asked.append(self._serving.answer(ask, show, *([demand] if demand else [])))
+        if len(asked) == 1:
+            return [await asked[0]]
+        # All are waited for, also when one is refused: nobody else would hear what came of the others.
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Answer)]
+
+    def _joined(self, look: Look, call: Call, answers: list[Answer]) -> bytes | None:
+        parts = []
+        for window, answer in zip(look.windows, answers, strict=True):
+            days = self._days(f"{call.credential.bucket}:{window.query.key}", answer.body)
+            if days is None:
+                return None
+            parts.append(days)
+        return join(look, parts)
+
+    def _days(self, digest: str, body: bytes) -> Days | None:
+        """A window's answer by days; taking it apart costs as much as many joins."""
+        known = self._split.get(digest)
+        if known is None or known[0] != body:
+            known = (body, split(body))
+            self._split[digest] = known
+            if len(self._split) > _MOST_SPLIT:
+                self._split.popitem(last=False)
+        self._split.move_to_end(digest)
+        return known[1]
+
+    async def _compared(self, query: Query, call: Call, event_type: int) -> None:
+        if not await self._shapes.set_out(event_type):
+            return
+        doubted = self._shapes.doubted(event_type)
+        path, _, text = call.target.partition(b"?")
+        text = doubted.encode() if doubted else text
+        asked = parse(text.decode("latin-1"), versions.SLOTS)
+        call = replace(call, target=path + b"?" + text, purpose=Purpose.AUDIT)
+        look = self._look(asked, event_type) if asked is not None else None
+        if asked is None or look is None:
+            return
+        try:
+            exact = await self._serving.answer(*self._asking(asked, call), _RECENT)
+            windows = await self._windows(look, call, _RECENT)
+            if exact.status != 200 or not await self._are_all_current(asked, look, call):
+                return
+        except (Refused, RedisError):
+            return
+        agreement = compare(exact.body, self._joined(look, call, windows))
+        name = text.decode("latin-1")
+        if agreement.agrees is None:
+            self._telemetry.compared("undecided")
+        elif agreement.agrees:
+            self._telemetry.compared("agreed")
+            await self._shapes.agreed(event_type, name)
+        else:
+            self._telemetry.compared("differed")
+            was_turned_off = await self._shapes.differed(event_type, name)
+            extra = {"event_type": event_type, "differs": agreement.detail, "turned_off": was_turned_off}
+            _log.warning("ranges.differed", extra=extra)
+
+    async def _are_all_current(self, query: Query, look: Look, call: Call) -> bool:
+        """Whether nothing was written since that concerns any of the answers: all are good for one generation."""
+        for one in (query, *(window.query for window in look.windows)):
+            ask, _ = self._asking(one, call)
+            looked = await self._store.lookup(ask.digest, ask.fields)
+            if looked.entry is None or looked.overlays:
+                return False
+        return True
+
+
+_ORDER: Final = ("hit", "stale", "coalesced", "miss")
+
+
+def _combined(answers: list[Answer], body: bytes, fields: set[str]) -> Answer:
+    """One answer of several, which read *fields*: as old as the oldest, and got in the dearest of their ways."""
+    dearest = max(answers, key=lambda answer: _ORDER.index(answer.outcome))
+    if dearest.outcome not in ("hit", "stale"):
+        status = f"{dearest.cache_status}; detail=range"
+        return Answer(200, dearest.headers, body, dearest.outcome, status)
+    age = max(answer.age or 0.0 for answer in answers)
+    left = min(answer.left for answer in answers)
+    entries = [answer.entry for answer in answers]
+    entry = None
+    if None not in entries:
+        now = answers[0].now
+        kept = [one for one in entries if one is not None]
+        entry = replace(
+            min(kept, key=lambda one: one.generation),
+            body=body,
+            stored=now - age,
+            fresh_until=now + left,
+            usable_until=now + left,
+            cost=max(one.cost for one in kept),
+            fields=tuple(fields.union(*(one.fields for one in kept))),
+        )
+    status = hit_status(left, "range")
+    return Answer(200, dearest.headers, body, dearest.outcome, status, age, entry, answers[0].now, left=left)
