@@ -16,6 +16,7 @@ _VISIBLE: Mapping[str, str] = {
     "monitor": "Only the monitor: /metrics and the status page.",
     "config": "The settings in effect, and where each came from.",
     "simulate": "A faithful stand-in for the Cal.com API.",
+    "loadtest": "The promises, shown on the real programs before a simulated Cal.com.",
     "indexes": "The database indexes the gateway's promises rest on.",
     "alerts": "Write the alerting rules and the Alertmanager file.",
     "dashboards": "Write the Grafana dashboards.",

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +33,7 @@ ALL_PARTS = ("proxy", "worker", "monitor")
 _EARLY_DEATHS = 3
 _SETTINGS_ARE_WRONG = 2
 _POLL_SECONDS = 0.05
+_PROXY_PROGRAM = ("-m", "calgate", "proxy-process")
 
 # Beyond the drain itself: for closing connections and leaving.
 _LEAVE_SECONDS = 5.0
@@ -91,7 +92,8 @@ class Stack:
 
     `async with Stack(settings) as stack:` returns when everything answers, and stops all of it at the end.
     `ready_seconds=None` does not wait for readiness; call `wait_ready` when it suits. `parts` says which
-    programs to run; `output` is a file for the children's standard output and error, ours if None.
+    programs to run; `output` is a file for the children's standard output and error, ours if None;
+    `proxy_program` are Python's arguments for a gateway process, to which --fd and --slot are added.
     Raises UserError: the folder is in use, a port is taken, a store cannot be had, NotReady.
     """
 
@@ -104,8 +106,10 @@ class Stack:
         output: Path | None = None,
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
+        proxy_program: Sequence[str] = _PROXY_PROGRAM,
     ) -> None:
         self._asked = settings
+        self._proxy_program = tuple(proxy_program)
         self._parts = tuple(part for part in ALL_PARTS if part in parts)
         self._ready_seconds = ready_seconds
         self._output = output
@@ -230,7 +234,7 @@ class Stack:
         settings = self.settings
         env = child_environ(settings, self._environ)
         # -P: a folder called `proxy` where the user happens to stand must not be taken for ours.
-        program = (sys.executable, "-P", "-m", "calgate")
+        python = (sys.executable, "-P")
         drain = settings.drain_seconds + _LEAVE_SECONDS
         descriptor = listener.fileno()
         specs = []
@@ -238,7 +242,7 @@ class Stack:
             specs += [
                 ChildSpec(
                     f"proxy-{slot}",
-                    (*program, "proxy-process", "--fd", str(descriptor), "--slot", str(slot)),
+                    (*python, *self._proxy_program, "--fd", str(descriptor), "--slot", str(slot)),
                     env,
                     pass_fds=(descriptor,),
                     grace_seconds=drain,
@@ -246,7 +250,7 @@ class Stack:
                 for slot in range(settings.workers)
             ]
         specs += [
-            ChildSpec(part, (*program, part), env, grace_seconds=drain)
+            ChildSpec(part, (*python, "-m", "calgate", part), env, grace_seconds=drain)
             for part in ("worker", "monitor")
             if part in self._parts
         ]

@@ -1,0 +1,173 @@
+"""`calgate loadtest`: the promises, shown on the real programs before a simulated Cal.com, with gates."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from calgate.composition import Stack
+from core import log
+from core.clock import Clock, SystemClock
+from core.embedded.runfile import read_json
+from core.errors import UserError
+from core.runner import run
+from core.settings import Settings
+from loadtest.client import Client
+from loadtest.scenarios.report import Report, Tell
+from loadtest.scenarios.stage import Needs, Simulator, Stage
+
+_READY_SECONDS = 60.0
+_POLL_SECONDS = 0.02
+# The oracle may think for a while about a long history.
+_ADMIN_SECONDS = 300.0
+
+Play = Callable[[Stage, Tell, Clock], Awaitable[Report]]
+
+
+@contextlib.asynccontextmanager
+async def stage(folder: Path, needs: Needs, clock: Clock) -> AsyncIterator[Stage]:
+    """A simulator and the gateway before it, as *needs* says, on free ports and with a Redis of their own; nothing
+    of it is left at the end. Raises UserError when something does not start; the logs are in *folder*.
+    """
+    async with simulator(folder, needs.simulator, clock) as simulated:
+        plain: dict[str, Any] = {
+            "upstream_url": simulated.url,
+            "proxy_listen": "127.0.0.1:0",
+            "monitor_listen": "127.0.0.1:0",
+            "data_dir": folder / "gateway",
+            "log_level": "warning",
+            # The budget is another scenario's matter.
+            "rate_limit": 100_000,
+            "rate_pace_per_second": 100_000,
+        }
+        settings = Settings(**(plain | dict(needs.settings)))
+        program: dict[str, Any] = {}
+        if needs.without is not None:
+            program["proxy_program"] = ("-m", "loadtest.scenarios.sabotage", needs.without)
+        async with Stack(
+            settings, parts=needs.parts, output=folder / "gateway.log", clock=clock, **program
+        ) as stack:
+            yield Stage(stack.urls.proxy, simulated, stack.urls.redis, stack.settings.account, stack.pids)
+
+
+@contextlib.asynccontextmanager
+async def simulator(folder: Path, flags: tuple[str, ...], clock: Clock) -> AsyncIterator[Simulator]:
+    """`calgate simulate` as a program of its own, on free ports. Raises UserError when it does not start."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    ports = folder / "ports.json"
+    listen = ("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ports-file", str(ports))
+    with (folder / "simulator.log").open("wb") as output:
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "calgate", "simulate", *listen, *flags,
+            stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        deadline = clock.monotonic() + _READY_SECONDS
+        while not (where := read_json(ports)):
+            if program.returncode is not None or clock.monotonic() > deadline:
+                words = (folder / "simulator.log").read_text(errors="replace")[-500:]
+                raise UserError(f"the simulated Cal.com does not start: {words}")
+            await clock.sleep(_POLL_SECONDS)
+        async with Client(str(where["admin_url"]), connections=4, timeout=_ADMIN_SECONDS) as admin:
+            yield Simulator(str(where["url"]), admin)
+    finally:
+        if program.returncode is None:
+            program.terminate()
+        await program.wait()
+
+
+@click.group()
+def loadtest() -> None:
+    """The promises, shown on the real programs before a simulated Cal.com.
+
+    Each scenario starts what it needs on free ports, prints what it found, and ends with code 1 when a gate is
+    not passed. Nothing of it is left behind.
+    """
+
+
+def _scenario(command: Callable[..., tuple[Needs, Play]]) -> Callable[..., None]:
+    """Give a scenario --json, and play what it returns."""
+
+    @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+    @functools.wraps(command)
+    def wrapper(*args: Any, as_json: bool, **kwargs: Any) -> None:
+        needs, play = command(*args, **kwargs)
+        log.configure("error", "console", program="loadtest")
+        found = run(_played(needs, play))
+        if found is None:
+            raise SystemExit(130)
+        click.echo(orjson.dumps(found.as_json()).decode() if as_json else "\n".join(found.lines()))
+        if not found.passed:
+            raise SystemExit(1)
+
+    return wrapper
+
+
+async def _played(needs: Needs, play: Play) -> Report:
+    clock = SystemClock()
+    with tempfile.TemporaryDirectory(prefix="calgate-") as folder:
+        _tell("starting the simulated Cal.com and the gateway")
+        async with stage(Path(folder), needs, clock) as built:
+            return await play(built, _tell, clock)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from loadtest.scenarios.sabotage import names
+
+        if value not in names():
+            raise click.BadParameter(f"{value!r} is not one of {', '.join(names())}")
+    return value
+
+
+@loadtest.command()
+@click.option("--reads", type=click.IntRange(min=100), default=100_000, show_default=True, metavar="N")
+@click.option(
+    "--seconds", type=float, default=3600.0, help="Stop racing after so long, whatever was reached."
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 64), default=4, show_default=True, help="Gateways.")
+@click.option("--clients", type=click.IntRange(1, 16), default=2, show_default=True, help="Reader processes.")
+@click.option("--kill-every", type=float, default=3.0, show_default=True, help="Seconds; 0 kills nobody.")
+@click.option("--fault-every", type=float, default=2.0, show_default=True, help="Seconds; 0 for none.")
+@click.option(
+    "--without", callback=_known, metavar="WHAT", help="Go without a mechanism; see docs/loadtest.md."
+)
+@_scenario
+def race(**options: Any) -> tuple[Needs, Play]:
+    """Reads racing writes, over processes that are killed: no answer is stale.
+
+    With --without WHAT the gate turns round: the judge must find stale answers.
+    """
+    from loadtest.scenarios import race as scenario
+
+    plan = scenario.Plan(**options)
+    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+@loadtest.command()
+@click.option("--misses", type=click.IntRange(min=10), default=10_000, show_default=True, metavar="N")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--processes", type=click.IntRange(2, 64), default=4, show_default=True, help="Gateways.")
+@click.option("--clients", type=click.IntRange(1, 16), default=2, show_default=True, help="Client processes.")
+@click.option("--trials", type=click.IntRange(1, 20), default=3, show_default=True, help="Leaders killed.")
+@_scenario
+def coalesce(**options: Any) -> tuple[Needs, Play]:
+    """Everybody asks for the same at once: one call, quick waking, a dead leader replaced."""
+    from loadtest.scenarios import coalesce as scenario
+
+    plan = scenario.Plan(**options)
+    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)

@@ -1,0 +1,63 @@
+"""What goes wrong while a scenario is played: processes die, Cal.com fails, webhooks get lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from core.clock import Clock
+from loadtest.scenarios.stage import Refusal, Simulator, Stage
+
+FAULTS: Final[Sequence[dict[str, Any]]] = (
+    {"kind": "error", "classes": ["slots"], "count": 3},
+    {"kind": "bad_gateway", "classes": ["slots"], "count": 2},
+    {"kind": "hang", "classes": ["slots"], "count": 1},
+    {"kind": "reset", "classes": ["slots"], "count": 2},
+    {"kind": "error", "classes": ["bookings"], "count": 1, "when": "after"},
+    {"kind": "reset", "classes": ["bookings"], "count": 1, "when": "after"},
+    {"kind": "bad_gateway", "classes": ["bookings", "reservations"], "count": 1, "when": "after"},
+    {"kind": "reset", "classes": ["bookings"], "count": 1},
+    {"kind": "hang", "classes": ["bookings"], "count": 1, "when": "after"},
+)
+"""Errors, hangs and resets; after a write as well as before it. No lies: an answer 200 that is not true is
+Cal.com's own, and nobody could tell.
+"""
+
+
+async def kill_now_and_then(
+    stage: Stage, clock: Clock, every: float, dice: random.Random, deaths: Counter[str]
+) -> None:
+    """kill -9 of one of the gateway's own processes every so many seconds, for ever; its pid comes from who
+    started it.
+    """
+    while True:
+        await clock.sleep(every)
+        living = [(role, pid) for role, pids in stage.pids().items() if role != "monitor" for pid in pids]
+        if living:
+            role, pid = dice.choice(living)
+            os.kill(pid, signal.SIGKILL)
+            deaths[role] += 1
+
+
+async def fail_now_and_then(
+    simulator: Simulator, clock: Clock, every: float, dice: random.Random, faults: Counter[str]
+) -> None:
+    """One of `FAULTS` every so many seconds, for ever."""
+    while True:
+        await clock.sleep(every)
+        fault = dice.choice(FAULTS)
+        await simulator.ask("POST", "/faults", fault)
+        faults[f"{fault['kind']} {fault['classes'][0]}"] += 1
+
+
+async def lose_webhooks(simulator: Simulator, share: float) -> bool:
+    """From now on that share of webhooks never arrives, as many come twice or late. False if it refused."""
+    try:
+        await simulator.ask("POST", "/webhooks", {"loss": share, "duplicates": share, "delayed": share})
+    except Refusal:
+        return False
+    return True

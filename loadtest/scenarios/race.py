@@ -1,0 +1,241 @@
+"""Readers racing writers over four gateway processes that keep dying, before a Cal.com that keeps failing."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from core.clock import Clock
+from loadtest.client import Client
+from loadtest.scenarios import havoc
+from loadtest.scenarios.judge import Example, Verdict, judge
+from loadtest.scenarios.reading import Readers, Task
+from loadtest.scenarios.report import Gate, Report, Table, Tell, at_least, exactly
+from loadtest.scenarios.stage import KEY, USERS, Needs, Simulator, Stage, key_of
+from loadtest.scenarios.truth import timelines
+from loadtest.scenarios.writing import Diary, Writer
+
+SPEED: Final = 20
+"""How many times as fast as life Cal.com goes: its own slot cache lives for 0.1 s of ours."""
+
+BOOKED: Final = (101, 102, 103, 105, 110)
+READ: Final = (101, 102, 103, 105, 110)
+"""Types of ada, bela and daniel, and one of all three: whatever is booked takes time from the others."""
+
+SHARES: Final[Mapping[str, float]] = {
+    "book": 0.5,
+    "cancel": 0.18,
+    "move": 0.14,
+    "hold": 0.08,
+    "release": 0.08,
+    "settings": 0.02,
+}
+
+_WEEKS = 6
+# Far enough ahead that no minimum notice, no rolling window and no clock reaches it during a run.
+_FIRST_DAY = 30
+_READERS = 24
+_WRITERS = 6
+# A lease of ten seconds, a slow call, and Cal.com's own memory.
+_GRACE_SECONDS = 20.0
+_TELL_SECONDS = 5.0
+_LEARN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much. `seconds` ends it whatever was reached by then; 0 for `kill_every` or `fault_every` is never."""
+
+    reads: int = 100_000
+    seconds: float = 3600.0
+    seed: int = 1
+    processes: int = 4
+    clients: int = 2
+    kill_every: float = 3.0
+    fault_every: float = 2.0
+    webhook_loss: float = 0.3
+    learns: bool = True
+    without: str | None = None
+    shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
+
+    @property
+    def writes(self) -> int:
+        """Fewest writes, spread over the whole run."""
+        return max(self.reads // 200, 50)
+
+
+def needs(plan: Plan) -> Needs:
+    """All mechanisms on, at the simulator's speed."""
+    return Needs(
+        simulator=("--speed", str(SPEED), "--rate-limit", "10000000", "--seed", str(plan.seed)),
+        settings={
+            "workers": plan.processes,
+            "upstream_slots_cache_seconds": 2 / SPEED,
+            # Covers travel, which no speed shrinks.
+            "upstream_slots_cache_margin_seconds": 0.1,
+            "upstream_read_timeout_seconds": 2,
+            "upstream_connect_timeout_seconds": 1,
+            "breaker_open_seconds": 1,
+            "account_map_seconds": 600 if plan.learns else 0,
+        },
+        parts=("proxy", "worker"),
+        without=plan.without,
+    )
+
+
+async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
+    """Race until as many reads began after an acknowledgement as the plan wants; then judge them all."""
+    began = clock.monotonic()
+    first = datetime.fromtimestamp((await stage.simulator.stats())["now"], UTC).date()
+    targets = slots_targets(READ, first + timedelta(days=_FIRST_DAY))
+    dice = random.Random(plan.seed)
+    deaths: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    diary = Diary(await offers(stage.simulator, BOOKED, targets), dice)
+    if plan.learns:
+        await learn(stage, clock, tell)
+    await havoc.lose_webhooks(stage.simulator, plan.webhook_loss)
+    async with Client(stage.gateway, connections=4 * _WRITERS) as client:
+        writer = Writer(client, diary, clock, targets, lambda day: touching(targets, day), plan.shares)
+        while not writer.writes:
+            await writer.write()
+        tasks = [Task(number, stage.gateway, targets, _READERS, plan.seed) for number in range(plan.clients)]
+        raced = clock.monotonic()
+        async with Readers(tasks) as readers, asyncio.TaskGroup() as group:
+            trouble = []
+            if plan.kill_every:
+                trouble.append(havoc.kill_now_and_then(stage, clock, plan.kill_every, dice, deaths))
+            if plan.fault_every:
+                trouble.append(
+                    havoc.fail_now_and_then(stage.simulator, clock, plan.fault_every, dice, faults)
+                )
+            running = [group.create_task(one) for one in trouble]
+            over = asyncio.Event()
+            for _ in range(_WRITERS):
+                group.create_task(_keep_writing(writer, readers, plan, over, clock))
+            await _watch(writer, readers, plan, tell, clock)
+            over.set()
+            for task in running:
+                task.cancel()
+            reads = await readers.stop()
+        raced = clock.monotonic() - raced
+    reads.merge(writer.reads)
+    await stage.simulator.ask("DELETE", "/faults")
+    truth = await timelines(stage.simulator, targets, tell)
+    verdict = judge(reads, truth, writer.writes, grace=_GRACE_SECONDS)
+    return Report(
+        scenario="race",
+        seed=plan.seed,
+        seconds=clock.monotonic() - began,
+        figures={
+            "reads": verdict.reads,
+            "reads begun after an acknowledgement": verdict.after_ack,
+            "reads within a second of one that changed them": verdict.sharp,
+            "stale": verdict.stale,
+            "writes acknowledged": len(writer.writes),
+            "states of the world": max((write.version for write in writer.writes), default=0),
+            "different answers": len(reads.digests),
+            "seconds of racing": raced,
+            "reads a second": verdict.reads / raced,
+            "without": plan.without or "nothing",
+            "answers": dict(reads.words),
+            "no answer": dict(reads.failed),
+            "writes": dict(writer.outcomes),
+            "killed": dict(deaths),
+            "faults": dict(faults),
+        },
+        gates=_gates(plan, verdict),
+        tables=[_examples(verdict.examples, targets)] if verdict.examples else [],
+    )
+
+
+def slots_targets(types: Sequence[int], first: date) -> tuple[str, ...]:
+    """Weeks side by side, and days, as looks overlap: in one order for one first day."""
+    spans = [(7 * week, 7) for week in range(_WEEKS)] + [(4, 1), (8, 1), (17, 14)]
+    return tuple(
+        f"/v2/slots?eventTypeId={kind}&start={first + timedelta(days=at)}"
+        f"&end={first + timedelta(days=at + days - 1)}"
+        for kind in types
+        for at, days in spans
+    )
+
+
+def touching(targets: Sequence[str], day: str) -> list[int]:
+    """Targets of all types whose range has that day; all of them without a day."""
+    near = [
+        number
+        for number, target in enumerate(targets)
+        if target.partition("start=")[2][:10] <= day <= target.partition("end=")[2][:10]
+    ]
+    return near or list(range(len(targets)))
+
+
+async def offers(simulator: Simulator, types: Sequence[int], targets: Sequence[str]) -> dict[int, list[str]]:
+    """What can be booked of each type at the start."""
+    found: dict[int, set[str]] = {kind: set() for kind in types}
+    answers = await simulator.truths([{"target": target} for target in targets])
+    for target, answer in zip(targets, answers, strict=True):
+        kind = int(target.partition("eventTypeId=")[2].partition("&")[0])
+        if kind in found:
+            found[kind] |= {slot["start"] for slots in answer["data"].values() for slot in slots}
+    return {kind: sorted(starts) for kind, starts in found.items()}
+
+
+async def learn(stage: Stage, clock: Clock, tell: Tell) -> None:
+    """Show the gateway everybody's credential, and wait until it has asked for all it wants to know."""
+    tell("the gateway learns the account")
+    async with Client(stage.gateway) as client:
+        for key in (KEY, *(key_of(user) for user in USERS)):
+            await client.get("/v2/me", {"authorization": f"Bearer {key}"})
+    deadline = clock.monotonic() + _LEARN_SECONDS
+    calls, quiet = -1, 0
+    # Settled for three seconds: so long a fetch from before may run, after which all it knows is certain.
+    while quiet < 3 and clock.monotonic() < deadline:
+        await clock.sleep(1)
+        now = await stage.simulator.calls()
+        quiet, calls = (quiet + 1, calls) if now == calls else (0, now)
+
+
+async def _keep_writing(
+    writer: Writer, readers: Readers, plan: Plan, over: asyncio.Event, clock: Clock
+) -> None:
+    while not over.is_set():
+        # Spread over the whole run: at no moment may there be nothing to race with.
+        if len(writer.writes) * plan.reads > (readers.count + len(writer.reads)) * plan.writes + plan.reads:
+            await clock.sleep(0.01)
+        else:
+            await writer.write()
+
+
+async def _watch(writer: Writer, readers: Readers, plan: Plan, tell: Tell, clock: Clock) -> None:
+    began = told = clock.monotonic()
+    while True:
+        await clock.sleep(0.2)
+        now, count = clock.monotonic(), readers.count
+        if now - told >= _TELL_SECONDS:
+            told = now
+            tell(f"{count:,} of {plan.reads:,} reads, {len(writer.writes):,} writes acknowledged")
+        if (count >= plan.reads and len(writer.writes) >= plan.writes) or now - began >= plan.seconds:
+            return
+
+
+def _gates(plan: Plan, verdict: Verdict) -> list[Gate]:
+    if plan.without is not None:
+        return [at_least(f"stale answers found without {plan.without}", verdict.stale, 1)]
+    return [
+        exactly("stale answers", verdict.stale, 0),
+        at_least("reads begun after an acknowledgement", verdict.after_ack, plan.reads),
+    ]
+
+
+def _examples(examples: Sequence[Example], targets: Sequence[str]) -> Table:
+    return Table(
+        "Stale answers, for instance",
+        ("read", "showed version", "had to show", "acknowledged before, s"),
+        [(targets[one.target].partition("?")[2], one.shown, one.floor, one.late_seconds) for one in examples],
+    )
