@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from calcom import versions
 from calcom.account import AccountMap, resolve
+from calcom.overlay import Overlay, dumped
 from calcom.paths import Classified, Route, normalise
 from calcom.ratelimit import Kind
 from calcom.reach import Reach, Write, bookings_in, uid_of
@@ -21,7 +22,7 @@ from core.clock import Clock
 from proxy.account.aged import Answer, changes_map, teaches
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper, Mark
-from proxy.account.reaching import reach_of
+from proxy.account.reaching import effect_of
 from proxy.account.refresh import Refresher
 from proxy.cache.stamps import written_by
 from proxy.edge.headers import as_text
@@ -185,8 +186,9 @@ class Account:
             if intent.changed_nothing:
                 await self._unchanged(leaving)
             elif intent.outcome_known and told.body is not None:
-                told.reach = await self._landed(leaving, call, intent.status, told.body)
+                told.reach, overlay = await self._landed(leaving, call, intent.status, told.body)
                 intent.fields = written_by(told.reach)
+                intent.overlay = dumped(overlay) if overlay is not None else ""
             else:
                 # Everything may have changed. If that includes the map, nothing is learned until it no longer can.
                 await self._outdate(call, self._clock.now())
@@ -210,8 +212,10 @@ class Account:
             except RedisError:
                 _log.warning("account.change_not_ended")
 
-    async def _landed(self, leaving: Leaving, call: Call, status: int, body: bytes) -> Reach:
-        """What the write may have touched; also remembers what its answer tells. Never raises."""
+    async def _landed(
+        self, leaving: Leaving, call: Call, status: int, body: bytes
+    ) -> tuple[Reach, Overlay | None]:
+        """What the write may have touched, and what it took; also remembers what its answer tells. Never raises."""
         now = self._clock.now()
         # Uids have case, so the rules are given the path as it was sent.
         path, document, asked = _sent(call.target), _json(body), _asked(call)
@@ -225,7 +229,7 @@ class Account:
             api_version=version,
             known_booking=None,
         )
-        reach = await reach_of(self._keeper, self._index, write, leaving.mark, now)
+        reach, overlay = await effect_of(self._keeper, self._index, write, leaving.mark, now)
         await self._outdate(call, now)
         await self._index.remember(bookings_in(call.method, path, document), now)
         if leaving.changes_map:
@@ -235,7 +239,7 @@ class Account:
             except RedisError:
                 _log.warning("account.change_not_ended")
         self.saw(call, status)
-        return reach
+        return reach, overlay
 
     async def _outdate(self, call: Call, now: float) -> None:
         uid = uid_of(_sent(call.target), _asked(call))

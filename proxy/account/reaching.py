@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from calcom.overlay import Overlay, overlay_of
 from calcom.reach import Reach, Touch, Write, reach_of_write, uid_of
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper, Mark
@@ -18,7 +19,15 @@ FAILED: Final = "unknown-write"
 
 
 async def reach_of(keeper: Keeper, index: BookingIndex, write: Write, mark: Mark, now: float) -> Reach:
-    """All that `write` may have touched. `mark` was taken before it left; `now` is Unix seconds.
+    """All that `write` may have touched; see `effect_of`."""
+    return (await effect_of(keeper, index, write, mark, now))[0]
+
+
+async def effect_of(
+    keeper: Keeper, index: BookingIndex, write: Write, mark: Mark, now: float
+) -> tuple[Reach, Overlay | None]:
+    """All that `write` may have touched, and what it took where that is all it did. `mark` was taken before it
+    left; `now` is Unix seconds.
 
     Never raises: whatever goes wrong here makes it the whole account. What the answer tells of bookings is to
     be remembered afterwards, since the old time of one that moved is asked for here.
@@ -29,10 +38,11 @@ async def reach_of(keeper: Keeper, index: BookingIndex, write: Write, mark: Mark
         known = None if uid is None else await index.find(uid)
         if known is not None:
             write = replace(write, known_booking=known)
-        return reach_of_write(account, write, datetime.fromtimestamp(now, UTC)).merged()
+        reach = reach_of_write(account, write, datetime.fromtimestamp(now, UTC))
+        return reach.merged(), overlay_of(account, write, reach)
     except Exception as error:  # noqa: BLE001  # too wide a reach costs calls, a lost one a double booking
         _log.error("reach.failed", extra={"problem": type(error).__name__})
-        return whole_account("the reach could not be computed")
+        return whole_account("the reach could not be computed"), None
 
 
 def whole_account(why: str) -> Reach:
