@@ -65,7 +65,7 @@ class Reserves:
 
     def pace_kept_from(self, purpose: Purpose) -> int:
         """Percent of each second's calls. Twice as much: whoever comes next must not wait for a burst to pass."""
-        return min(100, 2 * self.kept_from(purpose))
+        return min(90, 2 * self.kept_from(purpose))
 
     @staticmethod
     def floor_of(purpose: Purpose) -> int:

@@ -1,0 +1,187 @@
+"""What Cal.com's headers tell of others on the same key, and what a Redis without a memory costs."""
+
+import pytest
+from redis.asyncio import Redis
+
+from calcom.ratelimit import Told
+from core.keys import Keys
+from proxy.governor.limiter import Grant, Limiter, Limits, Wait
+from proxy.governor.purpose import Purpose
+from tests.proxy.governor.world import KEY, Fleet
+
+CALM = Limits(pace=1_000)
+
+
+async def fleet(redis: Redis, keys: Keys, limits: Limits = CALM) -> Fleet:
+    one = Fleet(redis, keys, limits)
+    await one.move(0)
+    return one
+
+
+async def granted(limiter: Limiter, purpose: Purpose = Purpose.BOOKING) -> int:
+    """How many calls there are before one must wait."""
+    calls = 0
+    while isinstance(await limiter.ask(KEY, purpose), Grant):
+        calls += 1
+    return calls
+
+
+async def hear(fleet: Fleet, *told: Told) -> Limiter:
+    """Make one call whose answer says this."""
+    limiter = fleet.limiters[0]
+    grant = await limiter.ask(KEY, Purpose.BOOKING)
+    assert isinstance(grant, Grant)
+    await limiter.told(grant, told)
+    return limiter
+
+
+async def test_one_answer_shows_what_others_took_and_will_take(redis: Redis, keys: Keys) -> None:
+    """Half a window has passed and thirty calls were others': sixty of each window are theirs."""
+    limiter = await hear(await fleet(redis, keys), Told("default", 120, 120 - 31, 30))
+    assert 45 <= await granted(limiter) <= 54
+
+
+async def test_others_that_take_all_leave_a_trickle_but_never_what_is_not_there(
+    redis: Redis, keys: Keys
+) -> None:
+    one = await fleet(redis, keys)
+    limiter = await hear(one, Told("default", 120, 3, 30))
+    refused = await limiter.ask(KEY, Purpose.BOOKING)
+    assert isinstance(refused, Wait)
+    assert refused.reason == "others"
+    assert 29 < refused.seconds <= 31.5
+    await one.move(refused.seconds)
+    assert 1 <= await granted(limiter) <= 12
+
+
+async def test_our_own_calls_are_nobody_elses(redis: Redis, keys: Keys) -> None:
+    one = await fleet(redis, keys)
+    for _ in range(60):
+        await one.call(0, Purpose.BOOKING)
+        await one.move(0.4)
+    told = await redis.hgetall(keys.headers(KEY.bucket))
+    assert (told[b"rate"], told[b"before"]) == (b"0", b"0")
+    assert await granted(one.limiters[1]) == 60
+
+
+async def test_others_who_went_are_forgotten_after_a_window_more(redis: Redis, keys: Keys) -> None:
+    one = await fleet(redis, keys)
+    limiter = await hear(one, Told("default", 120, 120 - 31, 30))
+    await one.move(95)
+    assert await granted(limiter) == 120
+
+
+async def test_a_lower_limit_in_the_headers_holds_and_a_higher_one_does_not(redis: Redis, keys: Keys) -> None:
+    assert await granted(await hear(await fleet(redis, keys), Told("default", 60, 59, 60))) == 59
+    assert await redis.hget(keys.limits, KEY.bucket) == b"60"
+    await redis.flushall()
+    assert await granted(await hear(await fleet(redis, keys), Told("default", 800, 799, 60))) == 119
+
+
+async def test_of_several_limits_the_most_generous_decides(redis: Redis, keys: Keys) -> None:
+    """Cal.com refuses only when all of a key's limits are reached (contract 2)."""
+    told = (Told("short", 10, 0, 60), Told("long", 100, 90, 60), Told("daily", 9_000, 8_999, 80_000))
+    assert await granted(await hear(await fleet(redis, keys), *told)) >= 50
+
+
+async def test_a_window_longer_than_ours_is_of_another_clock_and_not_believed(
+    redis: Redis, keys: Keys
+) -> None:
+    one = await fleet(redis, keys, Limits(window=6, pace=1_000))
+    limiter = await hear(one, Told("default", 120, 0, 60))
+    await hear(one, Told("default", 120, 0, 5))
+    assert await granted(limiter) == 118
+
+
+async def test_an_answer_of_an_earlier_window_changes_nothing(redis: Redis, keys: Keys) -> None:
+    one = await fleet(redis, keys)
+    limiter = one.limiters[0]
+    slow = await limiter.ask(KEY, Purpose.BOOKING)
+    assert isinstance(slow, Grant)
+    await one.move(62)
+    await hear(one, Told("default", 120, 119, 60))
+    known = await redis.hgetall(keys.headers(KEY.bucket))
+    await limiter.told(slow, [Told("default", 120, 0, 1)])
+    assert await redis.hgetall(keys.headers(KEY.bucket)) == known
+
+
+async def test_no_class_takes_what_is_kept_for_others_above_it_of_calcoms_remainder(
+    redis: Redis, keys: Keys
+) -> None:
+    one = await fleet(redis, keys)
+    limiter = await hear(one, Told("default", 120, 8, 1))
+    await one.move(0.01)
+    assert await granted(limiter, Purpose.WARM) == 0
+    assert await granted(limiter, Purpose.BOOKING) >= 1
+
+
+async def forget(redis: Redis, fleet: Fleet) -> None:
+    await redis.flushall()
+    await fleet.move(0)
+
+
+async def test_a_redis_that_lost_its_memory_has_a_window_spent(redis: Redis, keys: Keys) -> None:
+    one = await fleet(redis, keys)
+    await one.limiters[0].ask(KEY)
+    await forget(redis, one)
+    refused = await one.limiters[0].ask(KEY, Purpose.BOOKING)
+    assert isinstance(refused, Wait)
+    assert refused.reason == "forgotten"
+    assert 60 < refused.seconds <= 61
+    await one.move(refused.seconds)
+    assert await granted(one.limiters[0]) == 120
+
+
+async def test_a_process_that_never_asked_learns_it_from_one_that_had(redis: Redis, keys: Keys) -> None:
+    one = await fleet(redis, keys)
+    await one.call(0, Purpose.BOOKING)
+    await forget(redis, one)
+    # Nobody can tell this one that there was anything to forget.
+    assert isinstance(await one.limiters[1].ask(KEY), Grant)
+    await one.move(10)
+    refused = await one.limiters[0].ask(KEY)
+    assert isinstance(refused, Wait)
+    assert 50 < refused.seconds <= 51
+    assert isinstance(await one.limiters[1].ask(KEY), Wait)
+
+
+async def test_an_empty_redis_that_nobody_knew_costs_nothing(redis: Redis, keys: Keys) -> None:
+    assert await granted((await fleet(redis, keys)).limiters[0]) == 120
+
+
+async def test_asking_late_with_an_old_memory_extends_nothing(redis: Redis, keys: Keys) -> None:
+    one = await fleet(redis, keys)
+    await one.call(0, Purpose.BOOKING)
+    await one.call(1, Purpose.BOOKING)
+    await forget(redis, one)
+    await one.limiters[0].ask(KEY)
+    await one.move(61)
+    assert isinstance(await one.limiters[1].ask(KEY), Grant)
+
+
+@pytest.mark.parametrize(("written", "left"), [("yes", 60), ("no", 0)])
+async def test_a_restart_costs_what_was_not_written_down(
+    redis: Redis, keys: Keys, written: str, left: int
+) -> None:
+    """Two seconds of the pace with an append-only file, a window without one."""
+    before = (await redis.config_get("appendonly"))["appendonly"]
+    await redis.config_set("appendonly", written)
+    try:
+        await redis.set(keys.epoch, "one")
+        one = await fleet(redis, keys, Limits(api_key=80, pace=10))
+        limiter = one.limiters[0]
+        await limiter.ask(KEY)
+        await redis.set(keys.epoch, "two")
+        calls = 0
+        while True:
+            answer = await limiter.ask(KEY, Purpose.BOOKING)
+            if isinstance(answer, Wait) and answer.reason != "pace":
+                break
+            calls += isinstance(answer, Grant)
+            await one.move(answer.seconds if isinstance(answer, Wait) else 0)
+        assert answer.reason == "forgotten"
+        assert calls == max(0, left - 1)
+        await one.move(answer.seconds)
+        assert isinstance(await limiter.ask(KEY, Purpose.BOOKING), Grant)
+    finally:
+        await redis.config_set("appendonly", str(before))
