@@ -18,8 +18,11 @@ from loadtest.scenarios.report import Report, Table, Tell, at_most, exactly
 from loadtest.scenarios.stage import Needs, Simulator, Stage
 from loadtest.stats import quantile
 
+_WAITERS, _ROUNDS = 20, 10
+"""So many wait where waking is measured, so often: writing ten thousand answers takes longer than waking anybody."""
+
 _FEW = 200
-"""So many wait where waking is measured: writing ten thousand answers takes longer than waking anybody."""
+"""So many wait for a leader that is killed."""
 
 _ESTABLISHED = "01"
 _PATIENCE_SECONDS = 30.0
@@ -56,10 +59,13 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
     tell(f"{plan.misses:,} connections open")
     many, calls = await _ask(stage, next(targets), plan.misses, plan.clients)
     tell(f"{len(many.ended):,} answers from {len(calls)} calls")
-    # An answer of Cal.com a second or so later is as good, and each trial has to wait for one.
+    await stage.simulator.ask("POST", "/latency", {"profile": "report"})
+    woken = []
+    for _ in range(_ROUNDS):
+        few, _ = await _ask(stage, next(targets), _WAITERS, 1)
+        woken += spread(few.ended)
+    # Long enough for everybody to have asked when the leader dies.
     await stage.simulator.ask("POST", "/latency", {"profile": "lt3"})
-    few, _ = await _ask(stage, next(targets), _FEW, plan.clients)
-    woken = spread(few.ended)
     trials = []
     for number in range(plan.trials):
         trials.append(await _leader_killed(stage, next(targets), plan, clock))
@@ -79,14 +85,16 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             "answers": dict(many.words),
             "no answer": dict(many.failed),
             "from the first answer to the last, s": max(spread(many.ended), default=0.0),
-            f"woken after the first of {_FEW}, P50, ms": 1000 * (quantile(woken, 0.5) or 0.0),
-            f"woken after the first of {_FEW}, P99, ms": 1000 * (release or 0.0),
+            f"woken after the first of {_WAITERS}, P50, ms": 1000 * (quantile(woken, 0.5) or 0.0),
+            f"woken after the first of {_WAITERS}, P99, ms": 1000 * (release or 0.0),
         },
         gates=[
             exactly("calls for identical misses", len(calls), 1),
             exactly("answers", len(many.ended), plan.misses),
             at_most(
-                f"P99 of {_FEW} waiters after the fill, ms", None if release is None else 1000 * release, 5
+                "P99 of waiters after the first that was answered, ms",
+                None if release is None else 1000 * release,
+                5,
             ),
             at_most("successor of a killed leader, ms", max(successors, default=None), 250),
             exactly("waiters left unanswered by a killed leader", lost, 0),

@@ -44,6 +44,10 @@ _WRITERS = 6
 # A lease of ten seconds, a slow call, and Cal.com's own memory.
 _GRACE_SECONDS = 20.0
 _TELL_SECONDS = 5.0
+# Fences matter for answers that are long on their way and were made at their beginning.
+_EXPOSING: Final = {"fencing": ("--latency", "lt3", "--state-read", "start")}
+# While any write is on its way no process answers from its own copies: they write for a while, and rest.
+_BURST_SECONDS, _PERIOD_SECONDS = 0.8, 2.5
 _LEARN_SECONDS = 30.0
 
 
@@ -71,8 +75,9 @@ class Plan:
 
 def needs(plan: Plan) -> Needs:
     """All mechanisms on, at the simulator's speed."""
+    flags = ("--speed", str(SPEED), "--rate-limit", "10000000", "--seed", str(plan.seed))
     return Needs(
-        simulator=("--speed", str(SPEED), "--rate-limit", "10000000", "--seed", str(plan.seed)),
+        simulator=(*flags, *_EXPOSING.get(plan.without or "", ())),
         settings={
             "workers": plan.processes,
             "upstream_slots_cache_seconds": 2 / SPEED,
@@ -204,8 +209,12 @@ async def learn(stage: Stage, clock: Clock, tell: Tell) -> None:
 async def _keep_writing(
     writer: Writer, readers: Readers, plan: Plan, over: asyncio.Event, clock: Clock
 ) -> None:
+    began = clock.monotonic()
     while not over.is_set():
-        # Spread over the whole run: at no moment may there be nothing to race with.
+        if (clock.monotonic() - began) % _PERIOD_SECONDS > _BURST_SECONDS:
+            await clock.sleep(0.02)
+            continue
+        # Spread over the whole run: at no time may there be nothing to race with.
         if len(writer.writes) * plan.reads > (readers.count + len(writer.reads)) * plan.writes + plan.reads:
             await clock.sleep(0.01)
         else:
