@@ -17,6 +17,7 @@ _VISIBLE: Mapping[str, str] = {
     "config": "The settings in effect, and where each came from.",
     "simulate": "A faithful stand-in for the Cal.com API.",
     "loadtest": "The promises, shown on the real programs before a simulated Cal.com.",
+    "budget": "Who spends the calls to Cal.com, who waits, and why.",
     "indexes": "The database indexes the gateway's promises rest on.",
     "alerts": "Write the alerting rules and the Alertmanager file.",
     "dashboards": "Write the Grafana dashboards.",

@@ -1,0 +1,75 @@
+"""The command on a real Redis that a real limiter wrote to."""
+
+import asyncio
+import json
+from dataclasses import asdict
+
+from click.testing import CliRunner
+from redis.asyncio import Redis
+
+from calcom.ratelimit import Credential, Kind, Told
+from calgate.cli import cli
+from calgate.commands.budget import Held, explained, lines, parse_held, read
+from core.clock import SystemClock
+from core.keys import Keys
+from core.settings import Settings
+from proxy.governor.limiter import Grant, Limiter, Limits, Payer
+from proxy.governor.purpose import Purpose
+
+KEY = Payer(Credential(Kind.API_KEY, "aaaa"))
+SETTINGS = Settings(rate_limit=20, rate_pace_per_second=20)
+
+
+async def spend(redis: Redis, *purposes: Purpose) -> Limiter:
+    limiter = Limiter(redis, Keys("default"), Limits.of(SETTINGS), SystemClock())
+    for purpose in purposes:
+        await limiter.ask(KEY, purpose)
+    return limiter
+
+
+async def test_it_tells_who_spent_what_and_what_each_may_take(redis: Redis) -> None:
+    await spend(redis, Purpose.AUDIT, Purpose.BOOKING, Purpose.INTERACTIVE, Purpose.INTERACTIVE)
+    (use,) = await read(redis, SETTINGS)
+    assert (use.facts.credential, use.facts.used, use.facts.limit) == ("c1", 4, 20)
+    assert (use.spent["booking"], use.spent["interactive"], use.spent["audit"], use.spent["warm"]) == (
+        1,
+        2,
+        1,
+        0,
+    )
+    assert (use.may_take["booking"], use.may_take["interactive"], use.may_take["warm"]) == (20, 18, 10)
+    json.dumps(asdict(use))
+
+
+async def test_it_tells_why_the_last_calls_were_held(redis: Redis) -> None:
+    limiter = await spend(redis, *[Purpose.BOOKING] * 20)
+    await limiter.ask(KEY, Purpose.REVALIDATE)
+    (use,) = await read(redis, SETTINGS)
+    text = "\n".join(lines(use, explain=True))
+    assert "revalidate was held for" in text
+    assert "all calls of its class in this window were spent (20 spent, 14 allowed to its class)" in text
+
+
+async def test_it_tells_of_a_block_and_of_others(redis: Redis) -> None:
+    limiter = await spend(redis)
+    grant = await limiter.ask(KEY)
+    assert isinstance(grant, Grant)
+    await limiter.told(grant, [Told("default", 20, 9, 30)])
+    await limiter.blocked(KEY, [Told("default", 20, 0, 30)])
+    (use,) = await read(redis, SETTINGS)
+    text = "\n".join(lines(use, explain=False))
+    assert "blocked by Cal.com for another 31 s" in text
+    assert "others on the same key make about 20 calls per window" in text
+    assert "left by Cal.com's own word: 9" in text
+
+
+def test_a_line_of_the_script_is_read_back() -> None:
+    assert parse_held("1000 w pace 250 7 60", 3_500) == Held(2.5, "warm", "pace", 0.25, 7, 60)
+    assert explained(()) == ["no call had to wait lately"]
+
+
+async def test_a_store_without_calls_says_so(redis: Redis, redis_server: str) -> None:
+    result = await asyncio.to_thread(
+        CliRunner().invoke, cli, ["budget", "--set", f"redis_url={redis_server}"], catch_exceptions=False
+    )
+    assert (result.exit_code, result.output) == (0, "No call to Cal.com yet.\n")
