@@ -70,7 +70,7 @@ class Plan:
     @property
     def writes(self) -> int:
         """Fewest writes, spread over the whole run."""
-        return max(self.reads // 200, 50)
+        return max(self.reads // 1000, 50)
 
 
 def needs(plan: Plan) -> Needs:
@@ -143,6 +143,7 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             "reads within a second of one that changed them": verdict.sharp,
             "stale": verdict.stale,
             "writes acknowledged": len(writer.writes),
+            "versions acknowledged twice": len(writer.writes) - len({one.version for one in writer.writes}),
             "states of the world": max((write.version for write in writer.writes), default=0),
             "different answers": len(reads.digests),
             "seconds of racing": raced,

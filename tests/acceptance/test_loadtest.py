@@ -1,0 +1,54 @@
+"""The scenarios as commands, small: what they show, and that they can fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import orjson
+import pytest
+
+pytestmark = pytest.mark.acceptance
+
+
+def played(*argv: str) -> tuple[int, Any]:
+    """Exit code and report."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "calgate", "loadtest", *argv, "--json"],
+        capture_output=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, orjson.loads(done.stdout)
+
+
+@pytest.mark.timeout(250)
+def test_a_race_with_killed_processes_and_a_failing_cal_com_shows_nothing_stale() -> None:
+    code, report = played("race", "--reads", "5000", "--kill-every", "2")
+    assert (code, report["figures"]["stale"]) == (0, 0), report
+    assert sum(report["figures"]["killed"].values()) >= 1
+
+
+@pytest.mark.timeout(250)
+def test_the_judge_of_the_race_finds_what_a_narrower_reach_leaves_behind() -> None:
+    code, report = played(
+        "race",
+        "--reads",
+        "10000",
+        "--kill-every",
+        "0",
+        "--fault-every",
+        "0",
+        "--without",
+        "reach:shared-host",
+    )
+    assert code == 0, report
+    assert report["figures"]["stale"] > 0
+
+
+@pytest.mark.timeout(250)
+def test_a_crowd_of_identical_misses_is_one_call() -> None:
+    _, report = played("coalesce", "--misses", "500", "--trials", "1")
+    assert (report["figures"]["calls"], report["figures"]["answered"]) == (1, 500), report
