@@ -24,6 +24,7 @@ from proxy.cache.stamps import SETTING
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
+from proxy.edge.shortcut import Shortcut, plain
 from proxy.outlive import outlive
 from proxy.refusals import (
     BadPath,
@@ -64,6 +65,7 @@ class Gateway:
     is_ready: Callable[[], bool]
     max_body: int
     body_seconds: float
+    shortcut: Shortcut | None = None
     draining: bool = field(default=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,6 +132,8 @@ class Gateway:
         if query is not None:
             call = await self._call(request, kind, shared=True)
             answer = await self.slots.answer(query, call, demanded(headers))
+            if answer.digest and kind.route is Route.SLOTS:
+                self._remember(request, answer.digest)
             if answer.outcome == "miss":
                 self.account.saw(call, answer.status)
             await self._reply(request, answer)
@@ -137,6 +141,12 @@ class Gateway:
         self.telemetry.looked_up("bypass")
         call = await self._call(request, kind)
         await self._pass(request, call, offered=loosely(text))
+
+    def _remember(self, request: Request, digest: str) -> None:
+        """The same bytes will ask for the same again."""
+        is_plain = request.version == "1.1" and plain(request.headers)
+        if self.shortcut is not None and request.head is not None and is_plain:
+            self.shortcut.learn(request.head, digest)
 
     async def _read(self, request: Request, kind: Classified) -> None:
         """A read of settings or calendars, which the account may learn from when it is not from the cache."""

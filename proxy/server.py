@@ -45,6 +45,7 @@ from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import forwarded
 from proxy.edge.protocol import BoundedProtocol, Bounds, bounded
+from proxy.edge.shortcut import Shortcut
 from proxy.governor.limiter import Limiter, Limits
 from proxy.governor.purpose import Purpose
 from proxy.telemetry import Telemetry
@@ -74,6 +75,7 @@ async def run_process(settings: Settings, sock: socket.socket, slot: int) -> Non
                 head_seconds=settings.client_head_timeout_seconds,
                 connections=settings.max_connections,
                 telemetry=gateway.telemetry,
+                shortcut=gateway.shortcut,
             )
             server = _Server(_config(gateway, bounds, settings), gateway)
             serving = spawn(server.serve(sockets=[sock]), name="serve")
@@ -84,6 +86,9 @@ async def run_process(settings: Settings, sock: socket.socket, slot: int) -> Non
                 await asyncio.shield(serving)
             except asyncio.CancelledError:
                 gateway.draining = True
+                if gateway.shortcut is not None:
+                    # From now on each answer says that it is the connection's last.
+                    gateway.shortcut.is_on = False
                 server.should_exit = True
                 await serving
                 _log.info("proxy.drained", extra={"slot": slot})
@@ -145,6 +150,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         )
         limiter = Limiter(redis, keys, Limits.of(settings), clock)
         calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
+        log = AccessLog(which=settings.access_log)
         near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes) if settings.l1 else None
         arrivals = Arrivals()
         process = f"{keys.told}:{uuid.uuid4().hex}"
@@ -218,7 +224,8 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
                 upstream=calls,
                 writes=writes,
                 telemetry=telemetry,
-                log=AccessLog(),
+                log=log,
+                shortcut=None if near is None else Shortcut(near, telemetry, log, clock),
                 clock=clock,
                 is_ready=ready,
                 max_body=settings.max_body_bytes,

@@ -129,6 +129,12 @@ class Telemetry:
         self._lookups[scope, result].inc()
         self._age[scope, result].observe(age)
 
+    def hit_at_once(self, age: float, seconds: float) -> None:
+        """A look was answered from the process's own copies before it became a request."""
+        self._requests["slots", "2xx"].inc()
+        self._durations["slots", "hit"].observe(seconds)
+        self.served_from_cache(age)
+
     def coalesced(self, outcome: str, scope: str = "slots") -> None:
         self._coalesced[scope, outcome].inc()
 

@@ -1,7 +1,7 @@
 """The HTTP/1.1 protocol of the edge: uvicorn's, with bounds on what a client may make it hold.
 
-This is also where a hit will be answered before ASGI is involved at all; nothing above it may come to depend on
-seeing every request.
+This is also where hits are answered before ASGI is involved at all (shortcut.py); nothing above it may come to depend
+on seeing every request.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from calcom import envelope
 from core.clock import Clock, SystemClock
 from proxy.edge.headers import http_date
+from proxy.edge.shortcut import Shortcut, is_one_head
 from proxy.telemetry import INVALID, Telemetry
 
 # After a refusal the connection is read on for so long: closing on unread bytes sends a reset, which can take the
@@ -39,12 +40,14 @@ class Bounds:
         connections: int,
         telemetry: Telemetry,
         clock: Clock | None = None,
+        shortcut: Shortcut | None = None,
     ) -> None:
         self.head_bytes = head_bytes
         self.head_seconds = head_seconds
         self.connections = connections
         self.telemetry = telemetry
         self.clock = clock or SystemClock()
+        self.shortcut = shortcut
 
 
 def bounded(bounds: Bounds) -> type[BoundedProtocol]:
@@ -67,6 +70,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._over = False  # nothing that still arrives is looked at
         self._last_words: bytes | None = None
+        self._head: bytes | None = None  # all that arrived last, if it is one head
+        self._used_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -82,6 +87,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._over:
             return
+        shortcut = self.bounds.shortcut
+        if shortcut is not None:
+            self._head = None
+            if self.is_idle() and not self.flow.write_paused and not self.transport.is_closing():
+                ready = shortcut.answer(data)
+                if ready is not None:
+                    self._answer_at_once(ready)
+                    return
+                self._head = data if is_one_head(data) else None
         if self._in_head:
             self._head_bytes += len(data)
         self._unset_keepalive_if_required()
@@ -125,6 +139,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(400, wrong)
             return
         super().on_headers_complete()
+        if self._head is not None:
+            self.scope["calgate.head"] = self._head  # type: ignore[typeddict-unknown-key]
         self._in_head = False
         self._head_bytes = self._field_bytes = 0
 
@@ -142,6 +158,24 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._last_words is not None and not self.transport.is_closing() and not self._is_answering():
             self._unset_keepalive_if_required()
             self._say(self._last_words)
+
+    def timeout_keep_alive_handler(self) -> None:
+        left = self._used_at + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            super().timeout_keep_alive_handler()
+            return
+        # It was used meanwhile; a timer for each hit would cost as much as the hit.
+        self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+
+    def _answer_at_once(self, ready: bytes) -> None:
+        self._stop_timer()
+        self.server_state.total_requests += 1
+        self._used_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        self.transport.write(ready)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)

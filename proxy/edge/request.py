@@ -53,6 +53,8 @@ class Request:
         self.path = self.raw_path.decode("latin-1")
         self.query: bytes = scope["query_string"]
         self.headers: RawHeaders = scope["headers"]
+        self.head: bytes | None = scope.get("calgate.head")
+        """The bytes it was asked with, if they came in one piece and are all of it."""
         self.id = self._own_id()
         self.status = 0
         self.outcome = "pass"

@@ -1,0 +1,130 @@
+"""Hits answered before ASGI: the bytes of a request that was seen before, for the bytes of its answer.
+
+Why this is safe. A request head decides its cache key by itself: path, query, credential and version are all in it.
+So the same bytes mean the same key for ever, and only the ordinary path, which has parsed and answered them, teaches
+which key that is. What the key's answer is now, and whether this process may say so, is asked of `Near` each time.
+Whatever is not exactly one such head on an idle connection goes the ordinary way; the answer is the ordinary one to
+the byte, but for its id and its moment.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from core.clock import Clock
+from proxy.cache.near import Held, Near
+from proxy.cache.serving import hit_status, raw
+from proxy.edge.access_log import AccessLog
+from proxy.edge.headers import RawHeaders, has, http_date
+from proxy.telemetry import Telemetry
+
+LONGEST_HEAD: Final = 4_096
+"""Bytes; a longer head is parsed each time."""
+
+_MOST_HEADS: Final = 8_192
+
+# A request with one of these may want, or get, something other than what its key says.
+_NOT_PLAIN: Final = frozenset(
+    {b"cache-control", b"pragma", b"expect", b"upgrade", b"range", b"te", b"trailer", b"x-request-id"}
+    | {b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range"}
+    | {b"content-length", b"transfer-encoding"}
+)
+
+
+def plain(headers: RawHeaders) -> bool:
+    """Whether requests with these headers, names in lower case, are all answered alike."""
+    return not any(
+        name in _NOT_PLAIN or (name == b"connection" and value.lower() != b"keep-alive")
+        for name, value in headers
+    )
+
+
+def is_one_head(data: bytes) -> bool:
+    """Whether *data* may be one whole GET head and nothing else."""
+    return (
+        len(data) <= LONGEST_HEAD
+        and data.startswith(b"GET ")
+        and data.endswith(b"\r\n\r\n")
+        and data.find(b"\r\n\r\n") == len(data) - 4
+    )
+
+
+@dataclass(slots=True)
+class _Ready:
+    """An answer as bytes, but for the request's id between the two; good while nothing it says of time changes."""
+
+    age: int
+    left: int
+    second: int
+    before_id: bytes
+    after_id: bytes
+
+
+class Shortcut:
+    """The heads seen before, and their answers. One instance per process."""
+
+    def __init__(self, near: Near, telemetry: Telemetry, log: AccessLog, clock: Clock) -> None:
+        self._near = near
+        self._telemetry = telemetry
+        self._log = log
+        self._clock = clock
+        self._digests: dict[bytes, str] = {}
+        # Ids are unlike one another and those of other processes; nobody has to be unable to guess them.
+        self._id_prefix = str(uuid.uuid4())[:24].encode()
+        self._ids = 0
+        self.is_on = True
+
+    def __repr__(self) -> str:
+        return f"Shortcut({len(self._digests)} heads, {'on' if self.is_on else 'off'})"
+
+    def learn(self, head: bytes, digest: str) -> None:
+        """The ordinary path answered *head* with what the cache has under *digest*, as it would answer anyone."""
+        if len(self._digests) >= _MOST_HEADS:
+            self._digests.clear()
+        self._digests[head] = digest
+
+    def answer(self, head: bytes) -> bytes | None:
+        """The whole answer to *head*, if it is known and true now. Counted and logged when given."""
+        digest = self._digests.get(head)
+        if digest is None or not self.is_on:
+            return None
+        began = self._clock.monotonic()
+        held = self._near.get(digest, began)
+        if held is None or held.entry.status != 200:
+            return None
+        age = began - held.stored_at
+        ready = self._ready(held, age)
+        self._ids += 1
+        request_id = self._id_prefix + b"%012x" % self._ids
+        self._telemetry.hit_at_once(age, self._clock.monotonic() - began)
+        self._log.hit(self._clock, request_id, age)
+        return b"".join((ready.before_id, request_id, ready.after_id))
+
+    def _ready(self, held: Held, age: float) -> _Ready:
+        entry = held.entry
+        left = int(entry.fresh_until - entry.stored - age)
+        second = int(self._clock.now())
+        ready = held.ready
+        if isinstance(ready, _Ready) and (ready.age, ready.left, ready.second) == (int(age), left, second):
+            return ready
+        headers = [
+            *raw(entry),
+            (b"cache-status", hit_status(left).encode()),
+            (b"age", str(int(age)).encode()),
+            (b"content-length", str(len(entry.body)).encode()),
+        ]
+        lines = [name + b": " + value + b"\r\n" for name, value in headers]
+        date = b"" if has(headers, b"date") else b"date: " + http_date(second) + b"\r\n"
+        ready = _Ready(
+            int(age),
+            left,
+            second,
+            b"".join((STATUS_LINE[200], *lines, b"x-request-id: ")),
+            b"\r\n" + date + b"\r\n" + entry.body,
+        )
+        held.ready = ready
+        return ready
