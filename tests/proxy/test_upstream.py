@@ -19,7 +19,8 @@ from tests.proxy.conftest import Start
 from tests.proxy.running import Running, running, settings
 from tests.proxy.upstream import Gate, Reply, Upstream
 
-ME = "/v2/me"
+# A read that is never kept, so that each crosses.
+ME = "/v2/webhooks"
 
 
 def limited(status: int, *headers: tuple[str, str]) -> Reply:
@@ -76,7 +77,7 @@ async def test_answers_without_a_body_stay_so(gateway: Running, upstream: Upstre
         + (b"content-length: 9\r\n" if status == 304 else b"")
         + b"\r\n"
     )
-    answer = await gateway.raw(b"GET /v2/me HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    answer = await gateway.raw(b"GET /v2/webhooks HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d" % status)
     assert b"content-length" not in head
@@ -86,7 +87,7 @@ async def test_answers_without_a_body_stay_so(gateway: Running, upstream: Upstre
 
 async def test_head_is_answered_with_the_length_and_no_body(gateway: Running, upstream: Upstream) -> None:
     upstream.script = lambda seen: Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")
-    answer = await gateway.raw(b"HEAD /v2/me HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    answer = await gateway.raw(b"HEAD /v2/webhooks HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
     assert b"content-length: 99" in answer
     assert answer.endswith(b"\r\n\r\n")
     assert upstream.requests[-1].method == "HEAD"
@@ -116,7 +117,7 @@ async def test_an_answer_cut_short_is_never_taken_for_whole(
     upstream.script = lambda seen: Reply(
         raw=b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n3\r\nabc\r\n", cut=True
     )
-    answer = await gateway.raw(b"GET /v2/me HTTP/1.1\r\nhost: a\r\n\r\n")
+    answer = await gateway.raw(b"GET /v2/webhooks HTTP/1.1\r\nhost: a\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
     assert len(body) < 99
@@ -137,7 +138,7 @@ async def test_a_large_answer_is_streamed_while_it_comes(gateway: Running, upstr
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     body = b"x" * 5_000_000
     upstream.script = lambda seen: Reply(body=body)
-    writer.write(b"GET /v2/me HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    writer.write(b"GET /v2/webhooks HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
     answer = await asyncio.wait_for(reader.read(), 20)
     writer.close()
     assert answer.endswith(body)
@@ -169,7 +170,7 @@ async def test_a_client_that_reads_nothing_is_not_read_ahead_for(start: Start, r
     port = server.sockets[0].getsockname()[1]
     gateway = await start(upstream=f"http://127.0.0.1:{port}")
     _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    writer.write(b"GET /v2/me HTTP/1.1\r\nhost: a\r\n\r\n")
+    writer.write(b"GET /v2/webhooks HTTP/1.1\r\nhost: a\r\n\r\n")
     await asyncio.wait_for(stalled.wait(), 30)
     # What the kernel's socket buffers and two high-water marks hold; a gateway that reads ahead never stalls.
     assert sent < 100_000_000
