@@ -14,10 +14,12 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from redis.asyncio import Redis
 
+from calcom.ratelimit import credential
 from core.keys import Keys
 from tests.proxy.conftest import Start
-from tests.proxy.running import Running, running, settings
+from tests.proxy.running import KEY, Running, running, settings
 from tests.proxy.upstream import Gate, Reply, Upstream
+from tests.proxy.waiting import until
 
 # A read that is never kept, so that each crosses.
 ME = "/v2/webhooks"
@@ -382,3 +384,61 @@ async def test_a_certificate_nobody_vouches_for_is_refused(
         async with running(settings(url, redis_server, tmp_path)) as gateway:
             assert (await gateway.get(ME)).status_code == 502
         assert spoken == []
+
+
+async def test_a_connection_that_never_came_to_be_costs_no_call(
+    start: Start, redis: Redis, keys: Keys
+) -> None:
+    dead = await start(upstream="http://127.0.0.1:9")
+    assert (await dead.get(ME)).status_code == 502
+    bucket = credential(KEY).bucket
+
+    async def given_back() -> bool:
+        return not await redis.zcard(keys.permits(bucket))
+
+    await until(given_back)
+
+
+async def test_what_calcom_says_is_left_holds_whoever_took_the_rest(
+    start: Start, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    gateway = await start(rate_limit=120, rate_pace_per_second=10, budget_max_wait_seconds=0)
+    upstream.script = lambda seen: limited(
+        200,
+        ("X-RateLimit-Limit-Default", "120"),
+        ("X-RateLimit-Remaining-Default", "0"),
+        ("X-RateLimit-Reset-Default", "30"),
+    )
+    assert (await gateway.get(ME)).status_code == 200
+    refused = await gateway.get(ME)
+    assert refused.status_code == 429
+    assert 29 <= int(refused.headers["retry-after"]) <= 32
+    assert len(upstream.requests) == 1
+
+
+async def test_during_a_block_nothing_leaves_for_anybody_who_shares_it(
+    gateway: Running, upstream: Upstream
+) -> None:
+    """Reads, bookings and the refresh behind a served answer alike."""
+    upstream.script = lambda seen: limited(429)
+    await gateway.get(ME)
+    for call in (gateway.get(ME), gateway.post("/v2/bookings"), gateway.post("/v2/slots/reservations")):
+        assert (await call).status_code == 429
+    assert (await gateway.get()).status_code == 429
+    assert len(upstream.requests) == 1
+
+
+async def test_a_side_limit_blocks_its_endpoint_and_nothing_else(
+    gateway: Running, upstream: Upstream
+) -> None:
+    upstream.script = lambda seen: limited(
+        429,
+        ("X-RateLimit-Limit-Booking_guests_add", "5"),
+        ("X-RateLimit-Remaining-Booking_guests_add", "0"),
+        ("X-RateLimit-Reset-Booking_guests_add", "60"),
+    )
+    assert (await gateway.post("/v2/bookings/x/guests")).status_code == 429
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.post("/v2/bookings/y/guests")).status_code == 429
+    assert (await gateway.get(ME)).status_code == 200
+    assert len(upstream.requests) == 2
