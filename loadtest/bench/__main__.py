@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,21 +26,63 @@ from loadtest.client import Client, ClientError
 Starter = Callable[[str, Path, int], AbstractContextManager[str]]
 CONTENDERS: dict[str, Starter] = {
     "calgate": servers.gateway,
+    "calgate, logging": servers.logging_gateway,
+    "calgate, asking Redis": servers.asking_gateway,
     "nginx": servers.nginx,
     "varnish": servers.varnish,
 }
 REFERENCE = "nginx"
 
+_LATENCY = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
-async def measure(origin: str, *, connections: int, seconds: float) -> float:
-    """Answers a second over *connections* keep-alive connections, after one answer has been fetched."""
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Answers a second, and the seconds within which 99 of 100 came."""
+
+    rate: float
+    p99: float
+
+
+def measured(origin: str, *, connections: int, seconds: float, core: int) -> Figures:
+    """One turn, by wrk where there is one: the load generator must not be what is measured."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        return asyncio.run(measure(origin, connections=connections, seconds=seconds))
+    asyncio.run(warm(origin))
+    argv = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
+    argv += ["-H", ": ".join(servers.VERSION), origin + servers.TARGET]
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+    told = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", told)
+    if rate is None or p99 is None or "Non-2xx" in told:
+        raise click.ClickException(f"wrk saw something odd at {origin}:\n{told}")
+    return Figures(float(rate[1]), float(p99[1]) * _LATENCY[p99[2]])
+
+
+async def warm(origin: str) -> None:
+    """Have the answer cached, and the way to it learned."""
+    clock = SystemClock()
+    headers = dict([servers.VERSION])
+    async with Client(origin, connections=1, timeout=10) as client:
+        await _first_answer(client, headers, clock)
+        for _ in range(20):
+            await client.get(servers.TARGET, headers)
+            await clock.sleep(0.02)
+
+
+async def measure(origin: str, *, connections: int, seconds: float) -> Figures:
+    """The same with our own client, which is far slower than what it measures."""
     clock = SystemClock()
     headers = dict([servers.VERSION])
     async with Client(origin, connections=connections, timeout=10) as client:
         await _first_answer(client, headers, clock)
         until = clock.monotonic() + seconds
-        counts = await asyncio.gather(*(_loop(client, headers, clock, until) for _ in range(connections)))
-    return sum(counts) / seconds
+        turns = await asyncio.gather(*(_loop(client, headers, clock, until) for _ in range(connections)))
+    waits = sorted(wait for turn in turns for wait in turn)
+    return Figures(len(waits) / seconds, waits[int(len(waits) * 0.99)])
 
 
 async def _first_answer(client: Client, headers: dict[str, str], clock: SystemClock) -> None:
@@ -50,42 +97,45 @@ async def _first_answer(client: Client, headers: dict[str, str], clock: SystemCl
         await clock.sleep(0.1)
 
 
-async def _loop(client: Client, headers: dict[str, str], clock: SystemClock, until: float) -> int:
-    done = 0
+async def _loop(client: Client, headers: dict[str, str], clock: SystemClock, until: float) -> list[float]:
+    waits = []
     while clock.monotonic() < until:
         answer = await client.get(servers.TARGET, headers)
         if answer.status != 200:
             raise click.ClickException(f"{client.origin} answered {answer.status} in the middle of the run")
-        done += 1
-    return done
+        waits.append(answer.ended - answer.started)
+    return waits
 
 
 def round_of(
     names: list[str], *, connections: int, seconds: float, cores: tuple[int, int]
-) -> dict[str, float]:
+) -> dict[str, Figures]:
     """One turn for each contender, each alone on the first core; load and stand-in use the second."""
-    figures: dict[str, float] = {}
+    figures: dict[str, Figures] = {}
     for name in names:
         with (
             tempfile.TemporaryDirectory() as folder,
             servers.stand_in(cores[1]) as upstream,
             CONTENDERS[name](upstream, Path(folder), cores[0]) as origin,
         ):
-            figures[name] = asyncio.run(measure(origin, connections=connections, seconds=seconds))
-        click.echo(f"  {name:8} {figures[name]:10.0f} answers/s", err=True)
+            figures[name] = measured(origin, connections=connections, seconds=seconds, core=cores[1])
+        one = figures[name]
+        click.echo(f"  {name:22} {one.rate:9.0f} answers/s, 99 % within {one.p99 * 1000:.2f} ms", err=True)
     return figures
 
 
 @click.command()
-@click.option("--connections", default=16, show_default=True, help="Keep-alive connections.")
+@click.option(
+    "--connections", multiple=True, default=(16, 64), show_default=True, help="Keep-alive connections."
+)
 @click.option("--seconds", default=3.0, show_default=True, help="Length of each turn.")
 @click.option("--rounds", default=3, show_default=True, help="Turns of each contender, interleaved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def main(connections: int, seconds: float, rounds: int, as_json: bool) -> None:
+def main(connections: tuple[int, ...], seconds: float, rounds: int, as_json: bool) -> None:
     """Compare a cached slots answer (5 KB) from Calgate, nginx proxy_cache and Varnish.
 
     Each runs alone, pinned to one core, with the load on another. Absolute figures say little: machines
-    differ, and the load generator is Python. Read the ratios, which are medians over the rounds.
+    differ. Read the ratios, which are medians over the rounds.
     """
     usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0, 0]
     cores = (usable[0], usable[-1])
@@ -99,23 +149,38 @@ def main(connections: int, seconds: float, rounds: int, as_json: bool) -> None:
         except servers.Missing as missing:
             skipped[name] = str(missing)
             click.echo(f"left out: {missing}", err=True)
-    names.append("calgate")
-    turns = []
-    for number in range(1, rounds + 1):
-        click.echo(f"round {number} of {rounds}", err=True)
-        turns.append(round_of(names, connections=connections, seconds=seconds, cores=cores))
-    medians = {name: statistics.median(turn[name] for turn in turns) for name in names}
-    ratios = {
-        name: statistics.median(turn[name] / turn[REFERENCE] for turn in turns)
-        for name in names
-        if REFERENCE in names
-    }
+    names += [name for name in CONTENDERS if name.startswith("calgate")]
+    found = []
+    for count in connections:
+        turns = []
+        for number in range(1, rounds + 1):
+            click.echo(f"{count} connections, round {number} of {rounds}", err=True)
+            turns.append(round_of(names, connections=count, seconds=seconds, cores=cores))
+        found += [_row(name, count, turns) for name in names]
     if as_json:
-        click.echo(json.dumps({"answers_per_second": medians, "ratio_to_nginx": ratios, "left_out": skipped}))
+        click.echo(json.dumps({"figures": found, "left_out": skipped}))
         return
-    for name in names:
-        ratio = f"{ratios[name]:5.2f} x nginx" if name in ratios else ""
-        click.echo(f"{name:8} {medians[name]:10.0f} answers/s  {ratio}")
+    for row in found:
+        ratio = f"{row['ratio_to_nginx']:6.2f} x nginx" if row["ratio_to_nginx"] else ""
+        slower = f", 99 % within {row['p99_ratio_to_nginx']:.2f} x nginx's" if row["ratio_to_nginx"] else ""
+        click.echo(
+            f"{row['connections']:4} {row['name']:22} {row['answers_per_second']:9.0f} answers/s{ratio}{slower}"
+        )
+
+
+def _row(name: str, connections: int, turns: list[dict[str, Figures]]) -> dict[str, Any]:
+    """The medians of one contender, and its ratios to the reference in the same round."""
+    has_reference = REFERENCE in turns[0]
+    rate = [turn[name].rate / turn[REFERENCE].rate for turn in turns] if has_reference else [0.0]
+    p99 = [turn[name].p99 / turn[REFERENCE].p99 for turn in turns] if has_reference else [0.0]
+    return {
+        "name": name,
+        "connections": connections,
+        "answers_per_second": statistics.median(turn[name].rate for turn in turns),
+        "p99_seconds": statistics.median(turn[name].p99 for turn in turns),
+        "ratio_to_nginx": statistics.median(rate),
+        "p99_ratio_to_nginx": statistics.median(p99),
+    }
 
 
 if __name__ == "__main__":

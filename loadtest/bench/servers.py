@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -88,8 +88,10 @@ def stand_in(core: int) -> Iterator[str]:
 
 
 @contextmanager
-def gateway(upstream: str, folder: Path, core: int) -> Iterator[str]:
-    """One gateway process with its own embedded Redis; counters and access log on, as in real life."""
+def gateway(
+    upstream: str, folder: Path, core: int, *, l1: bool = True, access_log: str = "off"
+) -> Iterator[str]:
+    """One gateway process with its own embedded Redis on the same core; all counters on."""
     port = free_port()
     env = {
         "CALGATE_UPSTREAM_URL": upstream,
@@ -97,9 +99,21 @@ def gateway(upstream: str, folder: Path, core: int) -> Iterator[str]:
         "CALGATE_WORKERS": "1",
         "CALGATE_DATA_DIR": str(folder),
         "CALGATE_SLOTS_TTL_SECONDS": "600",
+        "CALGATE_L1": str(l1).lower(),
+        "CALGATE_ACCESS_LOG": access_log,
     }
     with running([sys.executable, "-m", "calgate", "proxy"], core=core, env=env):
         yield f"http://127.0.0.1:{port}"
+
+
+def logging_gateway(upstream: str, folder: Path, core: int) -> AbstractContextManager[str]:
+    """The same with a line of log for every answer."""
+    return gateway(upstream, folder, core, access_log="all")
+
+
+def asking_gateway(upstream: str, folder: Path, core: int) -> AbstractContextManager[str]:
+    """The same without copies of its own: every hit asks Redis."""
+    return gateway(upstream, folder, core, l1=False)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Pushes:
                 await self._listen()
                 failures = 0
             except (RedisError, OSError) as error:
-                level = logging.INFO if failures == 0 else logging.DEBUG
+                level = logging.WARNING if failures == 0 else logging.DEBUG
                 _log.log(level, "pushes.unreachable", extra={"problem": type(error).__name__})
                 failures += 1
             first, longest = _BACK_OFF_SECONDS

@@ -184,6 +184,14 @@ async def pair(start: Start, upstream: Upstream) -> AsyncIterator[tuple[Running,
 async def said(gateway: Running, *pieces: bytes) -> bytes:
     """What the gateway answers to the pieces, sent one after the other, until it has answered all or closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    heard = bytearray()
+
+    async def listen() -> None:
+        with contextlib.suppress(ConnectionError):
+            while some := await reader.read(65_536):
+                heard.extend(some)
+
+    listening = asyncio.ensure_future(listen())
     try:
         # What is malformed is answered and hung up on, which the rest of the pieces may run into.
         with contextlib.suppress(ConnectionError):
@@ -193,7 +201,8 @@ async def said(gateway: Running, *pieces: bytes) -> bytes:
                 if len(pieces) > 1:
                     await asyncio.sleep(0.005)
             writer.write(LAST)
-        return await asyncio.wait_for(reader.read(), 10)
+        await asyncio.wait_for(listening, 10)
+        return bytes(heard)
     finally:
         writer.close()
 
