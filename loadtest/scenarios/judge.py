@@ -3,6 +3,9 @@
 The simulator numbers every state of its world. The truth of one query changes at some of these versions; an
 answer must be what the query's truth was at some version that is not older than the newest change of it that
 the reader had a right to see when it began, and not newer than what can have been written when it ended.
+
+An answer that says that it is an older one less what was taken (detail=overlay) may lack slots, and may show one that
+a write not yet acknowledged took; it may show nothing that an acknowledged write took.
 """
 
 from __future__ import annotations
@@ -13,18 +16,32 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 EXAMPLES_KEPT = 10
+Starts = array
+"""Of seconds, ascending."""
+
 _SHARP_SECONDS = 1.0
 
 
 def digest_of(data: Any) -> bytes:
     """What answers are compared by: equal for the same days and slots, however they are spelled as JSON."""
     return blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
+def starts_of(data: Any) -> Starts[int]:
+    """When its slots begin, Unix seconds."""
+    return array(
+        "q",
+        sorted(
+            {int(datetime.fromisoformat(slot["start"]).timestamp()) for day in data.values() for slot in day}
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +55,11 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All that was ever true of one query: from `versions[n]` on `digests[n]`, until the next."""
+    """All that was ever true of one query: from `versions[n]` on `digests[n]`, until the next, with `starts[n]`."""
 
     versions: tuple[int, ...]
     digests: tuple[bytes, ...]
+    starts: tuple[Starts[int], ...] = ()
 
 
 class Reads:
@@ -57,27 +75,36 @@ class Reads:
         """By what the gateway says of them in Cache-Status."""
         self.failed: Counter[str] = Counter()
         """What was no answer: statuses, and errors of the connection by name."""
+        self.partly = array("B")
+        """1 for an answer that says that slots may be missing from it."""
+        self.starts: dict[int, Starts[int]] = {}
+        """What these answers show, by their place in `digests`."""
         self._bodies: dict[bytes, int] = {}
         self._known: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self.targets)
 
-    def add(self, target: int, body: bytes, started: float, ended: float, word: str) -> None:
+    def add(
+        self, target: int, body: bytes, started: float, ended: float, word: str, *, partly: bool = False
+    ) -> None:
         """One answer with status 200; `target` is a place in the run's list of targets."""
         name = blake2b(body, digest_size=16).digest()
         answer = self._bodies.get(name)
         if answer is None:
             answer = self._bodies[name] = self._number(digest_of(orjson.loads(body)["data"]))
-        self._row(target, answer, started, ended)
+        if partly and answer not in self.starts:
+            self.starts[answer] = starts_of(orjson.loads(body)["data"])
+        self._row(target, answer, started, ended, partly)
         self.words[word] += 1
 
     def merge(self, other: Reads) -> None:
         """Take over what another saw."""
         numbers = [self._number(digest) for digest in other.digests]
-        rows = zip(other.targets, other.answers, other.started, other.ended, strict=True)
-        for target, answer, started, ended in rows:
-            self._row(target, numbers[answer], started, ended)
+        self.starts |= {numbers[answer]: starts for answer, starts in other.starts.items()}
+        rows = zip(other.targets, other.answers, other.started, other.ended, other.partly, strict=True)
+        for target, answer, started, ended, partly in rows:
+            self._row(target, numbers[answer], started, ended, partly)
         self.words += other.words
         self.failed += other.failed
 
@@ -88,7 +115,8 @@ class Reads:
             self.digests.append(digest)
         return number
 
-    def _row(self, target: int, answer: int, started: float, ended: float) -> None:
+    def _row(self, target: int, answer: int, started: float, ended: float, partly: int) -> None:
+        self.partly.append(partly)
         self.targets.append(target)
         self.answers.append(answer)
         self.started.append(started)
@@ -112,12 +140,13 @@ class Example:
 @dataclass(slots=True)
 class Verdict:
     """Counts of reads. `after_ack` began after some acknowledgement, `sharp` ones within a second after one
-    that changed what they ask for.
+    that changed what they ask for; `partly` said that slots may be missing from them, and some were.
     """
 
     reads: int = 0
     after_ack: int = 0
     sharp: int = 0
+    partly: int = 0
     stale: int = 0
     examples: list[Example] = field(default_factory=list)
 
@@ -139,12 +168,16 @@ def judge(
     courts = {target: _Court(timeline, times) for target, timeline in timelines.items()}
     verdict = Verdict(reads=len(reads))
     first_ack = min((write.ended for write in writes), default=math.inf)
-    rows = zip(reads.targets, reads.answers, reads.started, reads.ended, strict=True)
-    for target, answer, started, ended in rows:
+    rows = zip(reads.targets, reads.answers, reads.started, reads.ended, reads.partly, strict=True)
+    for target, answer, started, ended, partly in rows:
         court = courts[target]
         verdict.after_ack += started >= first_ack
         verdict.sharp += court.is_sharp(started)
-        if not court.admits(reads.digests[answer], started, times.ceiling(ended)):
+        ceiling = times.ceiling(ended)
+        if not court.admits(reads.digests[answer], started, ceiling):
+            if partly and court.shows_nothing_gone(answer, reads.starts[answer], started, ceiling):
+                verdict.partly += 1
+                continue
             verdict.stale += 1
             if len(verdict.examples) < EXAMPLES_KEPT:
                 verdict.examples.append(court.example(target, reads.digests[answer], started))
@@ -200,6 +233,8 @@ class _Court:
             (times.known(version), place) for place, version in enumerate(timeline.versions) if place
         )
         self._due = [known for known, _ in due]
+        self._known = [times.known(version) for version in timeline.versions]
+        self._partly: dict[tuple[int, int, int], bool] = {}
         self._floors = [0]
         for _, place in due:
             self._floors.append(max(self._floors[-1], place))
@@ -217,6 +252,28 @@ class _Court:
         # Whatever time it is, the floor itself may be seen: it was acknowledged.
         newest = max(floor, bisect_right(self._timeline.versions, ceiling) - 1)
         return at < len(places) and places[at] <= newest
+
+    def shows_nothing_gone(self, answer: int, shown: Starts[int], started: float, ceiling: int) -> bool:
+        """Whether nothing is shown that an acknowledged write took."""
+        at = bisect_right(self._due, started)
+        floor = self._floors[at]
+        newest = max(floor, bisect_right(self._timeline.versions, ceiling) - 1)
+        known = (answer, at, newest)
+        if known not in self._partly:
+            self._partly[known] = not any(self._is_gone(start, floor, newest, started) for start in shown)
+        return self._partly[known]
+
+    def _is_gone(self, start: int, floor: int, newest: int, started: float) -> bool:
+        for place in range(newest, -1, -1):
+            if self._offers(place, start):
+                # Gone if it was offered last before the floor, and what took it was acknowledged.
+                return place < floor and self._known[place + 1] <= started
+        return True
+
+    def _offers(self, place: int, start: int) -> bool:
+        offered = self._timeline.starts[place]
+        at = bisect_left(offered, start)
+        return at < len(offered) and offered[at] == start
 
     def example(self, target: int, digest: bytes, started: float) -> Example:
         at = bisect_right(self._due, started)

@@ -141,6 +141,7 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             "reads": verdict.reads,
             "reads begun after an acknowledgement": verdict.after_ack,
             "reads within a second of one that changed them": verdict.sharp,
+            "older ones less what was taken, with slots missing": verdict.partly,
             "stale": verdict.stale,
             "writes acknowledged": len(writer.writes),
             "versions acknowledged twice": len(writer.writes) - len({one.version for one in writer.writes}),

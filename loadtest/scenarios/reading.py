@@ -86,8 +86,10 @@ async def look(client: Client, reads: Reads, targets: Sequence[str], target: int
     if answer.status != 200:
         reads.failed[str(answer.status)] += 1
         return False
-    word = said_by(answer.header("cache-status"))
-    reads.add(target, answer.body, answer.started, answer.ended, word)
+    said = answer.header("cache-status")
+    partly = "detail=overlay" in (said or "")
+    word = "overlay" if partly else said_by(said)
+    reads.add(target, answer.body, answer.started, answer.ended, word, partly=partly)
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.scenarios.judge import Timeline, digest_of
+from loadtest.scenarios.judge import Starts, Timeline, digest_of, starts_of
 from loadtest.scenarios.report import Tell
 from loadtest.scenarios.stage import Simulator
 
@@ -31,6 +31,7 @@ async def timelines(simulator: Simulator, targets: Sequence[str], tell: Tell) ->
 async def _timeline(simulator: Simulator, target: str, newest: int, at: float) -> Timeline:
     versions: list[int] = []
     digests: list[bytes] = []
+    starts: list[Starts[int]] = []
     for first in range(0, newest + 1, _AT_ONCE):
         asked = range(first, min(first + _AT_ONCE, newest + 1))
         queries = [{"target": target, "version": version, "at": at} for version in asked]
@@ -43,4 +44,5 @@ async def _timeline(simulator: Simulator, target: str, newest: int, at: float) -
             if not digests or digest != digests[-1]:
                 versions.append(answer["version"])
                 digests.append(digest)
-    return Timeline(tuple(versions), tuple(digests))
+                starts.append(starts_of(data))
+    return Timeline(tuple(versions), tuple(digests), tuple(starts))

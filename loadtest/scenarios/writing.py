@@ -130,8 +130,10 @@ class Diary:
     def _take(self, event_type: int | None = None) -> tuple[int, str]:
         kind = self.dice.choice(sorted(self.free)) if event_type is None else event_type
         starts = self.free[kind]
+        # The last one stays: faults may use up all there is, and a refusal is an answer too.
+        at = self.dice.randrange(len(starts))
         # Taken from anywhere: a start that was given back is not asked for again at once.
-        return kind, starts.pop(self.dice.randrange(len(starts)))
+        return kind, starts.pop(at) if len(starts) > 1 else starts[at]
 
 
 def _settings() -> Iterator[Wish]:

@@ -35,6 +35,8 @@ def default_in_words(name: str) -> str:
     field = Settings.model_fields[name]
     if field.default_factory is not None:
         return "one per CPU"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     return "unset" if field.default is None else f"`{field.default}`"
 
 
