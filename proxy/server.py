@@ -34,7 +34,7 @@ from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
 from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
-from proxy.cache.near import Near
+from proxy.cache.near import NEAR_LEASE, Near
 from proxy.cache.pushes import Pushes
 from proxy.cache.ranges import Asking, Ranges
 from proxy.cache.reads import ReadsCache
@@ -151,7 +151,9 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
         limiter = Limiter(redis, keys, Limits.of(settings), clock)
         calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
         log = AccessLog(which=settings.access_log)
-        near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes) if settings.l1 else None
+        # Without a lease copies are used only after Redis was asked.
+        lease = NEAR_LEASE if settings.l1 else 0.0
+        near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes, lease=lease)
         arrivals = Arrivals()
         process = f"{keys.told}:{uuid.uuid4().hex}"
         pushes = Pushes(settings.redis_url, keys, clock, process=process, near=near, landed=arrivals.landed)
@@ -225,7 +227,7 @@ async def _gateway(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tu
                 writes=writes,
                 telemetry=telemetry,
                 log=log,
-                shortcut=None if near is None else Shortcut(near, telemetry, log, clock),
+                shortcut=Shortcut(near, pushes, lambda: writes.is_settled, telemetry, log, clock),
                 clock=clock,
                 is_ready=ready,
                 max_body=settings.max_body_bytes,

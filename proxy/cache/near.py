@@ -82,6 +82,17 @@ class Near:
             return None
         return held
 
+    @property
+    def lease(self) -> float:
+        """Seconds copies are used after a proof; with 0 they are used only when each use is checked (`copy`)."""
+        return self._lease
+
+    def copy(self, digest: str, now: float) -> Held | None:
+        """The copy that nothing heard so far speaks against. For whoever has asked Redis since: what its reply
+        overtook has then been heard."""
+        held = self._held.get(digest) if self._is_open else None
+        return held if held is not None and now < held.until else None
+
     def fence(self) -> int | None:
         """To be taken before an entry is looked up on another connection; `None` when its copy would not be kept."""
         return self._connection if self._is_open else None

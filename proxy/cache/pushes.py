@@ -32,6 +32,12 @@ _LATE_SECONDS: Final = 1.0
 _NEAR_MS: Final = 2_000
 _BACK_OFF_SECONDS: Final = (0.1, 2.0)
 
+# A lease that ran out belonged to a process that is gone; the ordinary look turns that into an invalidation.
+_LOST_WRITES: Final = """
+local time = redis.call('TIME')
+return redis.call('ZCOUNT', KEYS[1], '-inf', time[1] * 1000 + math.floor(time[2] / 1000))
+"""
+
 
 class Pushes:
     """Keeps the connection, and tells *near* and *landed* in the order Redis tells it."""
@@ -58,11 +64,25 @@ class Pushes:
         self._answered_at = 0.0
         self._mark = packed("SET", keys.near, 1, "PX", _NEAR_MS)
         self._ask = packed("ZRANGE", keys.writes, 0, -1)
+        self._check = packed("EVAL", _LOST_WRITES, 1, keys.writes)
+        self._wire: Wire | None = None
 
     @property
     def is_heard(self) -> bool:
         """Whether others know by its channel that this process lives."""
         return self._subscribed.is_set() and not self._lost.is_set()
+
+    def check(self, checked: Callable[[bool], None]) -> bool:
+        """Ask Redis whether all there was to hear has been heard; *checked* is told once it is known, in order.
+
+        True to *checked*: everything written before this was asked is known to `near` by now, and no write
+        waits for its process's death to be noticed. False here: there is nobody to ask.
+        """
+        wire = self._wire
+        if wire is None or not self.is_heard:
+            return False
+        wire.send(self._check, lambda reply: checked(reply == 0))
+        return True
 
     async def run(self) -> None:
         """Listen until cancelled, through however many connections."""
@@ -83,6 +103,7 @@ class Pushes:
         self._lost.clear()
         self._subscribed.clear()
         wire = await connect(self._url, name="calgate-near", on_push=self._heard, on_lost=self._lost.set)
+        self._wire = wire
         try:
             wire.tell("SUBSCRIBE", self._keys.told, self._process)
             self._answered_at = self._clock.monotonic()
@@ -93,6 +114,7 @@ class Pushes:
                     _log.warning("pushes.late")
                     return
         finally:
+            self._wire = None
             self._lost.set()
             wire.close()
             if self._near is not None:
@@ -101,7 +123,7 @@ class Pushes:
     def _beat(self, wire: Wire) -> None:
         asked_at = self._clock.monotonic()
         near = self._near
-        if near is not None:
+        if near is not None and near.lease > 0:
             # First this, so that by the time copies are used writers know that there may be some.
             wire.send(self._mark, _ignore)
 

@@ -23,6 +23,7 @@ from proxy.telemetry import INVALID, Telemetry
 # After a refusal the connection is read on for so long: closing on unread bytes sends a reset, which can take the
 # answer from under the client's eyes (RFC 9112, 9.6).
 _LINGER_SECONDS: Final = 2.0
+_CHECK_SECONDS: Final = 0.05
 
 
 class Bounds:
@@ -72,6 +73,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._last_words: bytes | None = None
         self._head: bytes | None = None  # all that arrived last, if it is one head
         self._used_at = 0.0
+        self._behind: bytearray | None = None  # what came while the head before it is being checked
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -87,6 +89,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._over:
             return
+        if self._behind is not None:
+            self._behind += data
+            return
         shortcut = self.bounds.shortcut
         if shortcut is not None:
             self._head = None
@@ -95,7 +100,28 @@ class BoundedProtocol(HttpToolsProtocol):
                 if ready is not None:
                     self._answer_at_once(ready)
                     return
+                if shortcut.check(data, lambda found: self._checked(data, found)):
+                    self._behind = bytearray()
+                    self.flow.pause_reading()
+                    return
                 self._head = data if is_one_head(data) else None
+        self._take(data)
+
+    def _checked(self, head: bytes, ready: bytes | None) -> None:
+        """The check of *head* is over: answer it, or let it go its ordinary way, and what came after it too."""
+        behind, self._behind = bytes(self._behind or b""), None
+        if self.transport.is_closing() or self.parser is None:
+            return
+        self.flow.resume_reading()
+        if ready is not None:
+            self._answer_at_once(ready)
+        else:
+            self._head = head if is_one_head(head) else None
+            self._take(head)
+        if behind:
+            self.data_received(behind)
+
+    def _take(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
         self._unset_keepalive_if_required()
@@ -182,7 +208,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def is_idle(self) -> bool:
         """Whether closing now loses nothing: no request begun, none being answered."""
-        return not self._begun and self._head_bytes == 0 and not self._is_answering()
+        is_between = not self._begun and self._head_bytes == 0
+        return is_between and self._behind is None and not self._is_answering()
+
+    def shutdown(self) -> None:
+        if self._behind is None:
+            super().shutdown()
+        else:
+            # Its answer is a round trip away; without a next one it would be cut off.
+            self.loop.call_later(_CHECK_SECONDS, self.shutdown)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle

@@ -3,15 +3,19 @@
 Why this is safe. A request head decides its cache key by itself: path, query, credential and version are all in it.
 So the same bytes mean the same key for ever, and only the ordinary path, which has parsed and answered them, teaches
 which key that is. What the key's answer is now, and whether this process may say so, is asked of `Near` each time.
+Where it may not, Redis is asked first, on the connection that brings the pushes: when the reply is here, everything
+that was written before the asking has been heard.
 Whatever is not exactly one such head on an idle connection goes the ordinary way; the answer is the ordinary one to
 the byte, but for its id and its moment.
 """
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -53,6 +57,15 @@ def is_one_head(data: bytes) -> bool:
     )
 
 
+Checked = Callable[[bytes | None], None]
+
+
+class Checks(Protocol):
+    """Asks Redis; see Pushes.check."""
+
+    def check(self, checked: Callable[[bool], None]) -> bool: ...
+
+
 @dataclass(slots=True)
 class _Ready:
     """An answer as bytes, but for the request's id between the two; good while nothing it says of time changes."""
@@ -67,8 +80,20 @@ class _Ready:
 class Shortcut:
     """The heads seen before, and their answers. One instance per process."""
 
-    def __init__(self, near: Near, telemetry: Telemetry, log: AccessLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        near: Near,
+        checks: Checks,
+        is_settled: Callable[[], bool],
+        telemetry: Telemetry,
+        log: AccessLog,
+        clock: Clock,
+    ) -> None:
+        """*is_settled* is false while this process knows of a write that Redis has not heard the end of."""
         self._near = near
+        self._checks = checks
+        self._is_settled = is_settled
+        self._waiting: list[tuple[str, Checked]] = []
         self._telemetry = telemetry
         self._log = log
         self._clock = clock
@@ -94,7 +119,36 @@ class Shortcut:
             return None
         began = self._clock.monotonic()
         held = self._near.get(digest, began)
-        if held is None or held.entry.status != 200:
+        return None if held is None else self._whole(held, began)
+
+    def check(self, head: bytes, checked: Checked) -> bool:
+        """Have *checked* told the whole answer to *head*, or that there is none, once Redis has been asked.
+
+        False when it is not worth asking: then it is not called. What comes in one turn of the loop is asked once.
+        """
+        digest = self._digests.get(head)
+        if digest is None or not self.is_on or self._near.copy(digest, self._clock.monotonic()) is None:
+            return False
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._ask)
+        self._waiting.append((digest, checked))
+        return True
+
+    def _ask(self) -> None:
+        waiting, self._waiting = self._waiting, []
+
+        def checked(is_known: bool) -> None:
+            now = self._clock.monotonic()
+            may_answer = is_known and self._is_settled() and self.is_on
+            for digest, tell in waiting:
+                held = self._near.copy(digest, now) if may_answer else None
+                tell(None if held is None else self._whole(held, now))
+
+        if not self._checks.check(checked):
+            checked(False)
+
+    def _whole(self, held: Held, began: float) -> bytes | None:
+        if held.entry.status != 200:
             return None
         age = began - held.stored_at
         ready = self._ready(held, age)

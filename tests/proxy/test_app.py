@@ -29,7 +29,9 @@ async def test_a_look_after_a_write_says_that_what_it_found_was_stale(gateway: R
     assert (await gateway.get()).headers["cache-status"] == "calgate; fwd=stale; stored"
 
 
-@pytest.mark.parametrize("path", ["/v2/bookings", "/v2/event-types/1/webhooks", "/api/v2/me/ooo", "/v2/whatever/else"])
+@pytest.mark.parametrize(
+    "path", ["/v2/bookings", "/v2/event-types/1/webhooks", "/api/v2/me/ooo", "/v2/whatever/else"]
+)
 async def test_other_reads_pass_and_are_not_kept(gateway: Running, upstream: Upstream, path: str) -> None:
     for _ in range(2):
         assert (await gateway.get(path)).headers["cache-status"] == "calgate; fwd=bypass"

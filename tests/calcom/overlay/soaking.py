@@ -103,9 +103,9 @@ def soak(seed: int, counts: Counter[str]) -> Iterator[str]:
             continue
         known = dict(desk.index)
         done = desk.do(replace(request, lost=False))
-        now, desk.index = desk.index, known
+        since, desk.index = desk.index, known
         write = desk.write_of(request, done.answer)
-        desk.index = now
+        desk.index = since
         for line in wrong(desk, done, write, counts):
             yield f"seed {seed}: {line}"
 

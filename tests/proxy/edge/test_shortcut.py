@@ -7,7 +7,8 @@ import contextlib
 import io
 import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,10 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import FakeClock
+from proxy import server
 from proxy.cache.entry import Entry
 from proxy.cache.near import Held, Near
 from proxy.edge.access_log import AccessLog
 from proxy.edge.shortcut import Shortcut, is_one_head, plain
+from proxy.telemetry import Telemetry
 from tests.proxy.conftest import Start
 from tests.proxy.running import SLOTS_URL, Running
 from tests.proxy.upstream import Reply, Seen, Upstream
@@ -48,6 +51,16 @@ class Counting:
         self.hits += 1
 
 
+class Nobody:
+    """There is no Redis to ask."""
+
+    def check(self, checked: Callable[[bool], None]) -> bool:
+        return False
+
+
+NOBODY = Nobody()
+
+
 def made(clock: FakeClock, *, body: bytes = b"{}", status: int = 200) -> tuple[Shortcut, Near, Counting]:
     near = Near(most_entries=10, most_bytes=1_000_000)
     near.opened()
@@ -56,7 +69,8 @@ def made(clock: FakeClock, *, body: bytes = b"{}", status: int = 200) -> tuple[S
     entry = Entry(body, (("content-type", "application/json"),), 100.0, 160.0, 160.0, status=status)
     near.put(near.fence(), Held("d", entry, 0, frozenset({"*"}), now, now + 60))
     counting: Any = Counting()
-    return Shortcut(near, counting, AccessLog(io.BytesIO(), which="off"), clock), near, counting
+    log = AccessLog(io.BytesIO(), which="off")
+    return Shortcut(near, NOBODY, lambda: True, counting, log, clock), near, counting
 
 
 async def test_a_head_that_was_learned_is_answered_while_its_copy_may_be_used() -> None:
@@ -169,16 +183,26 @@ def test_lines_of_hits_are_written_together_and_in_order() -> None:
     assert lines[0]["age"] == 1.3
 
 
+@dataclass
+class Three:
+    """Gateways on one Redis: one answers from copies, one asks Redis of them first, one takes no shortcuts."""
+
+    quick: Running
+    asking: Running
+    ordinary: Running
+
+
 @pytest_asyncio.fixture
-async def pair(start: Start, upstream: Upstream) -> AsyncIterator[tuple[Running, Running]]:
-    """Two gateways on one Redis: one takes shortcuts."""
+async def three(start: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Three:
     headers = [("content-type", "application/json; charset=utf-8"), ("access-control-allow-origin", "*")]
 
     def slots(seen: Seen) -> Reply:
         return Reply(headers=headers if "eventTypeId=1" in seen.target else [*headers, ("date", "then")])
 
     upstream.script = slots
-    yield await start(l1=True), await start(l1=False)
+    quick, asking = await start(l1=True), await start(l1=False)
+    monkeypatch.setattr(server, "Shortcut", lambda *_: None)
+    return Three(quick, asking, await start(l1=False))
 
 
 async def said(gateway: Running, *pieces: bytes) -> bytes:
@@ -198,8 +222,8 @@ async def said(gateway: Running, *pieces: bytes) -> bytes:
             for piece in pieces:
                 writer.write(piece)
                 await writer.drain()
-                if len(pieces) > 1:
-                    await asyncio.sleep(0.005)
+                # Each piece shall come by itself.
+                await asyncio.sleep(0.005)
             writer.write(LAST)
         await asyncio.wait_for(listening, 10)
         return bytes(heard)
@@ -222,8 +246,7 @@ async def taught(gateway: Running, head: bytes) -> None:
         await said(gateway, head)
 
 
-async def test_both_ways_answer_with_the_same_bytes(pair: tuple[Running, Running]) -> None:
-    quick, ordinary = pair
+async def test_all_ways_answer_with_the_same_bytes(three: Three) -> None:
     for url in (
         SLOTS_URL,
         SLOTS_URL.replace("=1&", "=2&"),
@@ -231,14 +254,31 @@ async def test_both_ways_answer_with_the_same_bytes(pair: tuple[Running, Running
         SLOTS_URL + "&timeZone=Asia/Tokyo",
     ):
         head = HEAD.replace(SLOTS_URL.encode(), url.encode())
-        await taught(quick, head)
-        assert same(await said(quick, head), await said(ordinary, head))
+        for gateway in (three.quick, three.asking):
+            await taught(gateway, head)
+            assert same(await said(gateway, head), await said(three.ordinary, head))
 
 
-async def test_however_the_bytes_come_the_answers_are_the_ordinary_ones(
-    pair: tuple[Running, Running],
+async def test_a_hit_that_asks_redis_first_becomes_no_request(
+    three: Three, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick, ordinary = pair
+    await taught(three.asking, HEAD)
+    begun: list[str] = []
+    real = Telemetry.began
+
+    def began(telemetry: Telemetry, route: str) -> None:
+        begun.append(route)
+        real(telemetry, route)
+
+    monkeypatch.setattr(Telemetry, "began", began)
+    answer = await said(three.asking, HEAD)
+    assert b"calgate; hit" in answer
+    assert begun == ["gateway"]
+
+
+@pytest.mark.parametrize("way", ["quick", "asking"])
+async def test_however_the_bytes_come_the_answers_are_the_ordinary_ones(three: Three, way: str) -> None:
+    quick, ordinary = getattr(three, way), three.ordinary
     await taught(quick, HEAD)
     await said(ordinary, HEAD)
     dice = random.Random(7)
@@ -277,8 +317,9 @@ async def test_however_the_bytes_come_the_answers_are_the_ordinary_ones(
         assert same(await said(quick, *pieces), await said(ordinary, *pieces)), pieces
 
 
-async def test_a_client_that_does_not_read_gets_everything_in_the_end(pair: tuple[Running, Running]) -> None:
-    quick, _ = pair
+@pytest.mark.parametrize("way", ["quick", "asking"])
+async def test_a_client_that_does_not_read_gets_everything_in_the_end(three: Three, way: str) -> None:
+    quick: Running = getattr(three, way)
     await taught(quick, HEAD)
     reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
     count = 3_000
@@ -292,8 +333,11 @@ async def test_a_client_that_does_not_read_gets_everything_in_the_end(pair: tupl
     writer.close()
 
 
-async def test_a_written_slot_is_gone_from_the_next_answer(start: Start, upstream: Upstream) -> None:
-    quick, writer = await start(l1=True), await start(l1=True)
+@pytest.mark.parametrize("holds", [True, False])
+async def test_a_written_slot_is_gone_from_the_next_answer(
+    start: Start, upstream: Upstream, *, holds: bool
+) -> None:
+    quick, writer = await start(l1=holds), await start(l1=holds)
     await taught(quick, HEAD)
     after = b'{"status":"success","data":{"2050-09-05":[{"start":"2050-09-05T10:00:00.000Z"}]}}'
     upstream.script = lambda seen: Reply(201, b"{}") if seen.method == "POST" else Reply(body=after)
@@ -301,8 +345,9 @@ async def test_a_written_slot_is_gone_from_the_next_answer(start: Start, upstrea
     assert after in await said(quick, HEAD)
 
 
-async def test_a_process_that_stops_says_so_in_its_last_answers(pair: tuple[Running, Running]) -> None:
-    quick, _ = pair
+@pytest.mark.parametrize("way", ["quick", "asking"])
+async def test_a_process_that_stops_says_so_in_its_last_answers(three: Three, way: str) -> None:
+    quick: Running = getattr(three, way)
     await taught(quick, HEAD)
     reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
     writer.write(HEAD)
