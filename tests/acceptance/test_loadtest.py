@@ -36,7 +36,7 @@ def test_the_judge_of_the_race_finds_what_a_narrower_reach_leaves_behind() -> No
     code, report = played(
         "race",
         "--reads",
-        "10000",
+        "150000",
         "--kill-every",
         "0",
         "--fault-every",
