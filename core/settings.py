@@ -53,6 +53,12 @@ def _not_empty(value: object) -> object:
     return value
 
 
+def _ids(value: str) -> str:
+    if any(not one.strip().isdecimal() for one in value.split(",") if value):
+        raise ValueError("must be whole numbers with commas between, as in 12,34")
+    return value
+
+
 _Count = Annotated[int, BeforeValidator(_not_bool)]
 _Seconds = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 
@@ -243,6 +249,17 @@ class Settings(BaseSettings):
         default=600,
         description="Seconds that what was learned of event types, hosts and teams is believed; it tells which "
         "answers a booking concerns. 0 learns nothing: then a booking empties the whole cache.",
+    )
+
+    plain_round_robins: Annotated[str, AfterValidator(_ids)] = Field(
+        default="",
+        description="Ids of round-robin event types, with commas between, that you vouch have no contact owner, "
+        "segments or lead threshold: a booking then empties only its own days of them.",
+    )
+    unlimited_teams: Annotated[str, AfterValidator(_ids)] = Field(
+        default="",
+        description="Ids of teams, with commas between, that you vouch have no booking limits of their own: a "
+        "booking then empties only its own days of their event types.",
     )
 
     # ── Limits of the edge ──

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calcom import ratelimit
+from calcom.account import Promises
 from calcom.paths import classify
 from calcom.ranges.trust import Terms
 from core.clock import Clock, SystemClock
@@ -271,11 +272,16 @@ def _account(
         body = await upstream.read(response)
         return response.status_code, orjson.loads(body) if body else None
 
-    keeper = Keeper(redis, keys, max_age=settings.account_map_seconds)
+    promises = Promises(_numbers(settings.plain_round_robins), _numbers(settings.unlimited_teams))
+    keeper = Keeper(redis, keys, max_age=settings.account_map_seconds, promises=promises)
     refresher = Refresher(keeper, redis, keys, fetch, clock)
     longest_fetch = settings.upstream_connect_timeout_seconds + settings.upstream_read_timeout_seconds
     new_seconds = longest_fetch + timing.fetch_lease + timing.hold_off
     return Account(keeper, BookingIndex(redis, keys), refresher, clock, new_seconds=new_seconds)
+
+
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset(int(one) for one in text.split(",") if one)
 
 
 async def _beat(counters: WorkerSlot, telemetry: Telemetry, clock: Clock) -> None:

@@ -29,6 +29,7 @@ async def looks(simulator: Simulator) -> int:
     return sum(entry["target"].startswith("/v2/slots?") for entry in journal["entries"])
 
 
+@pytest.mark.timeout(300)
 async def test_once_windows_have_proven_true_looks_share_them(tmp_path: Path) -> None:
     today = datetime.now(UTC).date()  # noqa: TID251
     begin = [today + timedelta(days=ahead) for ahead in range(2, 24)]
@@ -50,7 +51,7 @@ async def test_once_windows_have_proven_true_looks_share_them(tmp_path: Path) ->
             await client.get(targets[1], SLOTS)
             return "detail=range" in (answer.header("cache-status") or "")
 
-        await eventually(is_shared, seconds=60)
+        await eventually(is_shared, seconds=200)
         before = await looks(simulator)
         answers = [await client.get(target, SLOTS) for target in targets]
         calls = await looks(simulator) - before
