@@ -115,13 +115,15 @@ async def test_somebody_else_with_half_the_key_is_never_refused_on_our_account(t
         async def foreign() -> None:
             theirs[(await other.get(UNKEPT, BOOKING)).status] += 1
 
+        # Within one window already, both together would make more calls than there are.
+        ahead, together = (20, SECONDS) if IS_SOAK else (15, 40)
         async with asyncio.TaskGroup() as group:
-            group.create_task(every(1.0, SECONDS + 20, foreign))
-            await CLOCK.sleep(20)
-            group.create_task(every(1 / DEMAND, SECONDS, lambda: seen.look(client)))
+            group.create_task(every(1.0, ahead + together, foreign))
+            await CLOCK.sleep(ahead)
+            group.create_task(every(1 / DEMAND, together, lambda: seen.look(client)))
         stats = await simulator.stats()
     (figures,) = stats["limiter"].values()
     print(stats["limiter"], seen.answers, theirs)
     assert figures["refused"] == 0
     assert set(theirs) == {404}
-    assert seen.answers[404] >= 30 * (WINDOWS - 1)
+    assert seen.answers[404] >= (30 * (WINDOWS - 1) if IS_SOAK else 15)
