@@ -140,7 +140,7 @@ def test_nothing_is_left_that_calcom_does_not_offer() -> None:
     assert counts["exact"] > 100
 
 
-@pytest.mark.parametrize("forgotten", ["buffers", "length", "limits", "alignment", "rolling-window"])
+@pytest.mark.parametrize("forgotten", ["buffers", "length", "limits", "alignment"])
 def test_the_check_finds_what_was_forgotten(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if forgotten == "buffers":
         unpadded = {"before_buffer": 0, "after_buffer": 0}
