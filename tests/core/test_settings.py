@@ -78,8 +78,10 @@ def test_the_settings_file_may_be_named_by_the_environment(tmp_path: Path) -> No
 WRONG = {
     "ids": (
         {"CALGATE_PLAIN_ROUND_ROBINS": "12;34"},
-        "plain_round_robins = '12;34' (from the environment variable CALGATE_PLAIN_ROUND_ROBINS): "
-        "must be whole numbers with commas between, as in 12,34",
+        (
+            "plain_round_robins = '12;34' (from the environment variable CALGATE_PLAIN_ROUND_ROBINS): "
+            "must be whole numbers with commas between, as in 12,34"
+        ),
     ),
     "unknown": (
         {"CALGATE_RATE_LIMT": "1"},
