@@ -22,8 +22,9 @@ NEAR_LEASE: Final = 0.3
 # Fields whose last invalidation is remembered; past that, everything older than the newest forgotten is refused.
 _MOST_FIELDS: Final = 10_000
 
-# What an entry costs besides its body: headers, its name, its places in three dictionaries.
-_OVERHEAD_BYTES: Final = 2_048
+# What a copy costs besides its bytes, as measured: its headers and name, and each field's text and place in the index.
+_OVERHEAD_BYTES: Final = 3_000
+_FIELD_BYTES: Final = 200
 
 
 @dataclass(slots=True)
@@ -43,8 +44,8 @@ class Held:
 
     @property
     def size(self) -> int:
-        """Bytes it takes, roughly."""
-        return len(self.entry.body) + _OVERHEAD_BYTES
+        """Bytes it takes, roughly; `ready` counts as there from the start, since it is made after the copy is put."""
+        return 2 * len(self.entry.body) + _OVERHEAD_BYTES + _FIELD_BYTES * len(self.fields)
 
 
 class Near:
@@ -80,6 +81,7 @@ class Near:
         held = self._held.get(digest)
         if held is None or now >= held.until:
             return None
+        self._held.move_to_end(digest)
         return held
 
     @property
@@ -91,7 +93,10 @@ class Near:
         """The copy that nothing heard so far speaks against. For whoever has asked Redis since: what its reply
         overtook has then been heard."""
         held = self._held.get(digest) if self._is_open else None
-        return held if held is not None and now < held.until else None
+        if held is None or now >= held.until:
+            return None
+        self._held.move_to_end(digest)
+        return held
 
     def fence(self) -> int | None:
         """To be taken before an entry is looked up on another connection; `None` when its copy would not be kept."""

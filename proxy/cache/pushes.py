@@ -18,6 +18,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from core.clock import Clock
@@ -31,12 +32,17 @@ BEAT_SECONDS: Final = 0.1
 _LATE_SECONDS: Final = 1.0
 _NEAR_MS: Final = 2_000
 _BACK_OFF_SECONDS: Final = (0.1, 2.0)
+_MOST_DOUBLINGS: Final = 5
 
 # A lease that ran out belonged to a process that is gone; the ordinary look turns that into an invalidation.
 _LOST_WRITES: Final = """
 local time = redis.call('TIME')
 return redis.call('ZCOUNT', KEYS[1], '-inf', time[1] * 1000 + math.floor(time[2] / 1000))
 """
+
+
+class Refused(RedisError):
+    """Redis can be reached, but does not let us listen or ask; says its code, as in NOPERM or LOADING."""
 
 
 class Pushes:
@@ -62,6 +68,7 @@ class Pushes:
         self._lost = asyncio.Event()
         self._subscribed = asyncio.Event()
         self._answered_at = 0.0
+        self._refused: Refused | None = None
         self._mark = packed("SET", keys.near, 1, "PX", _NEAR_MS)
         self._ask = packed("ZRANGE", keys.writes, 0, -1)
         self._check = packed("EVAL", _LOST_WRITES, 1, keys.writes)
@@ -93,15 +100,19 @@ class Pushes:
                 failures = 0
             except (RedisError, OSError) as error:
                 level = logging.WARNING if failures == 0 else logging.DEBUG
-                _log.log(level, "pushes.unreachable", extra={"problem": type(error).__name__})
+                # Of what Redis said only our own code of it: an old server repeats the password with its refusal.
+                problem = str(error) if isinstance(error, Refused) else type(error).__name__
+                _log.log(level, "pushes.unreachable", extra={"problem": problem})
                 failures += 1
             first, longest = _BACK_OFF_SECONDS
-            await self._clock.sleep(min(longest, first * 2**failures) * random.uniform(0.5, 1.0))
+            pause = min(longest, first * 2 ** min(failures, _MOST_DOUBLINGS))
+            await self._clock.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _listen(self) -> None:
         """One connection, until it breaks. Raises RedisError or OSError when there is none to be had."""
         self._lost.clear()
         self._subscribed.clear()
+        self._refused = None
         wire = await connect(self._url, name="calgate-near", on_push=self._heard, on_lost=self._lost.set)
         self._wire = wire
         try:
@@ -113,6 +124,8 @@ class Pushes:
                 if self._clock.monotonic() - self._answered_at > _LATE_SECONDS:
                     _log.warning("pushes.late")
                     return
+            if self._refused is not None:
+                raise self._refused
         finally:
             self._wire = None
             self._lost.set()
@@ -123,19 +136,38 @@ class Pushes:
     def _beat(self, wire: Wire) -> None:
         asked_at = self._clock.monotonic()
         near = self._near
+        is_marked = True
+
+        def marked(reply: Any) -> None:
+            nonlocal is_marked
+            # Full, read-only or forbidden: writers are not told that there may be copies, so there must be none used.
+            is_marked = not isinstance(reply, RedisError)
+            if not self._subscribed.is_set():
+                # SUBSCRIBE has no reply of its own but a refusal, which came in place of this one.
+                self._refuse(wire, "SUBSCRIBE", reply)
+
         if near is not None and near.lease > 0:
             # First this, so that by the time copies are used writers know that there may be some.
-            wire.send(self._mark, _ignore)
+            wire.send(self._mark, marked)
 
         def answered(reply: Any) -> None:
-            if isinstance(reply, RedisError):
-                wire.close()
-                return
-            self._answered_at = self._clock.monotonic()
-            if near is not None and self._subscribed.is_set():
-                near.proven(asked_at, [write.decode() for write in reply])
+            if not self._subscribed.is_set():
+                self._refuse(wire, "SUBSCRIBE", reply)
+            elif isinstance(reply, RedisError):
+                self._refuse(wire, "ZRANGE", reply)
+            else:
+                self._answered_at = self._clock.monotonic()
+                if near is not None and is_marked:
+                    near.proven(asked_at, [write.decode() for write in reply])
 
         wire.send(self._ask, answered)
+
+    def _refuse(self, wire: Wire, command: str, reply: Any) -> None:
+        """Give the connection up. One that broke by itself was not refused anything."""
+        if not isinstance(reply, RedisConnectionError):
+            code = str(reply).split(" ", 1)[0] if isinstance(reply, RedisError) else "refused"
+            self._refused = Refused(f"{command}: {code}")
+        wire.close()
 
     def _heard(self, push: list[Any]) -> None:
         kind = push[0]
@@ -166,7 +198,3 @@ class Pushes:
             case _:
                 # A newer gateway's word: what it means for our copies is not known.
                 near.drop_all()
-
-
-def _ignore(_: Any) -> None:
-    """That the mark was set need not be known: a reply that came later proves it."""

@@ -83,7 +83,8 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._reader.feed(data)
-            while (reply := self._reader.gets()) is not _MISSING:
+            # What comes after a reply that made its taker close is nobody's.
+            while self.is_open and (reply := self._reader.gets()) is not _MISSING:
                 if isinstance(reply, hiredis.PushNotification):
                     self._on_push(reply)
                 else:

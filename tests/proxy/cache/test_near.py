@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 
 from proxy.cache.entry import Entry
 from proxy.cache.near import NEAR_LEASE, Held, Near
+from proxy.cache.store import Timing
 
 FAR = 1e9
 
@@ -130,9 +131,33 @@ def test_number_and_bytes_are_bounded_and_a_huge_copy_is_not_taken() -> None:
     small = near(most_bytes=10_000)
     for n in range(5):
         kept(small, held(f"d{n}", size=2_000))
-    assert len(small) == 2
+    assert len(small) == 1
     assert not kept(small, held(size=20_000))
-    assert "2 copies" in repr(small)
+    assert "1 copies" in repr(small)
+
+
+def test_the_copy_that_was_not_used_for_longest_makes_way() -> None:
+    one = near(most_entries=2)
+    kept(one, held("used"))
+    kept(one, held("checked"))
+    one.get("used", 0.1)
+    one.copy("checked", 0.1)
+    one.get("used", 0.1)
+    kept(one, held("new"))
+    assert [one.copy(digest, 0.1) is not None for digest in ("used", "checked", "new")] == [True, False, True]
+    one.copy("used", 0.1)
+    kept(one, held("newer"))
+    assert one.get("used", 0.1) is not None
+
+
+def test_what_a_copy_is_counted_as_leaves_room_for_its_finished_answer_and_its_fields() -> None:
+    bare = held(size=0, fields=()).size
+    assert held(size=1_000, fields=()).size - bare >= 2_000
+    assert held(fields=tuple(f"7:{day}" for day in range(31))).size > bare
+
+
+def test_writers_wait_at_least_as_long_as_copies_are_used() -> None:
+    assert Timing().near >= NEAR_LEASE
 
 
 def test_a_copy_put_again_takes_the_place_of_the_older() -> None:
@@ -267,6 +292,20 @@ class NoFence(Fleet):
     reply = precondition(lambda self: self.looked)(rule()(reply))
 
 
+class NoWrites(Fleet):
+    """What is on its way is not asked about and not heard."""
+
+    def hear(self, count: int) -> None:
+        for _ in range(min(count, len(self.server.stream))):
+            kind, *rest = self.server.stream.popleft()
+            if kind == "proven":
+                rest[1] = ()
+            if kind != "began":
+                getattr(self.near, str(kind))(*rest)
+
+    hear = rule(count=st.integers(1, 5))(hear)
+
+
 SOME = settings(max_examples=300, stateful_step_count=40, deadline=None)
 
 
@@ -274,7 +313,7 @@ def test_however_late_the_stream_nothing_acknowledged_is_missing_from_what_is_se
     run_state_machine_as_test(Fleet, settings=SOME)
 
 
-@pytest.mark.parametrize("sabotaged", [NoLease, NoHold, NoFence])
+@pytest.mark.parametrize("sabotaged", [NoLease, NoHold, NoFence, NoWrites])
 def test_without_any_one_of_its_parts_it_is(sabotaged: type[Fleet]) -> None:
     many = settings(
         max_examples=3000,

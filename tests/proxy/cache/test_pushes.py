@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from core.clock import SystemClock
 from core.embedded import EmbeddedRedis
@@ -22,11 +21,23 @@ from proxy.cache.near import Held, Near
 from proxy.cache.pushes import Pushes
 from proxy.cache.stamps import ANYTHING
 from proxy.cache.store import Store, Timing
-from proxy.cache.wire import connect as connect_wire
 from tests.proxy.waiting import until
 
 CLOCK = SystemClock()
 FAR = 1e12
+
+
+class Hurried(SystemClock):
+    """Sleeps a hundredth of what it is asked to, and remembers."""
+
+    __slots__ = ("slept",)
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(min(seconds / 100, 0.001))
 
 
 class Listener:
@@ -168,19 +179,56 @@ async def test_copies_lapse_when_redis_freezes(keys: Keys) -> None:
             await client.aclose()
 
 
-async def test_the_wire_answers_in_order_and_says_when_it_broke(redis_server: str, redis: Any) -> None:
-    lost = asyncio.Event()
-    wire = await connect_wire(redis_server, name="wire", on_push=lambda push: None, on_lost=lost.set)
-    replies = await asyncio.gather(*(wire.call("ECHO", str(n)) for n in range(500)))
-    assert replies == [str(n).encode() for n in range(500)]
-    with pytest.raises(Exception, match="unknown command"):
-        await wire.call("NONSENSE")
-    assert await wire.call("PING") == b"PONG"
-    waiting = asyncio.ensure_future(wire.call("BLPOP", "nothing", 0))
-    await asyncio.sleep(0)
-    wire.close()
-    with pytest.raises(RedisConnectionError):
-        await waiting
-    await lost.wait()
-    with pytest.raises(RedisConnectionError):
-        await wire.call("PING")
+async def test_copies_lapse_where_writers_cannot_be_told_of_them(keys: Keys) -> None:
+    with tempfile.TemporaryDirectory(prefix="cg-") as folder:
+        async with EmbeddedRedis(Path(folder)) as server:
+            client: Any = connect(server.url, client_name="t")
+            async with listening(server.url, keys) as listener:
+                await until(listener.is_current)
+                await client.config_set("maxmemory", "1")
+                await until(lambda: not listener.is_current())
+                assert listener.pushes.is_heard
+                await client.config_set("maxmemory", "0")
+                await until(listener.is_current)
+            await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("may_not", "says"), [("resetchannels", "SUBSCRIBE: NOPERM"), ("-zrange", "ZRANGE: NOPERM")]
+)
+@pytest.mark.parametrize("holds", [True, False])
+async def test_a_redis_that_refuses_is_named_once_and_left_alone_for_longer_each_time(
+    may_not: str, says: str, holds: bool, redis: Any, redis_server: str, keys: Keys, caplog: Any
+) -> None:
+    rights = ["on", "nopass", "~*", "&*", "+@all", may_not]
+    await redis.execute_command("ACL", "SETUSER", "restricted", *rights)
+    clock = Hurried()
+    near = Near(most_entries=10, most_bytes=1_000_000) if holds else None
+    url = redis_server.replace("unix://", "unix://restricted:any@")
+    pushes = Pushes(url, keys, clock, process="p", near=near, landed=print)
+    task = asyncio.ensure_future(pushes.run())
+    try:
+        await until(lambda: any(pause >= 1.0 for pause in clock.slept))
+        if near is not None:
+            near.put(near.fence(), Held("d", Entry(b"", (), 0, 0, 0), 0, frozenset(), 0, FAR))
+            assert near.get("d", clock.monotonic()) is None
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await redis.execute_command("ACL", "DELUSER", "restricted")
+    warned = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert [(record.message, record.problem) for record in warned] == [("pushes.unreachable", says)]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_it_goes_on_trying_however_long_redis_is_away(tmp_path: Path, keys: Keys) -> None:
+    clock = Hurried()
+    pushes = Pushes(f"unix://{tmp_path}/none", keys, clock, process="p", near=None, landed=print)
+    task = asyncio.ensure_future(pushes.run())
+    try:
+        await until(lambda: len(clock.slept) > 1_100 or task.done())
+        assert not task.done()
+        assert max(clock.slept) <= 2.0
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
