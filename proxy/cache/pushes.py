@@ -100,7 +100,7 @@ class Pushes:
                 failures = 0
             except (RedisError, OSError) as error:
                 level = logging.WARNING if failures == 0 else logging.DEBUG
-                # Of what Redis said only our own code of it: an old server repeats the password with its refusal.
+                # Of what Redis said only its code: an old server repeats the password with its refusal.
                 problem = str(error) if isinstance(error, Refused) else type(error).__name__
                 _log.log(level, "pushes.unreachable", extra={"problem": problem})
                 failures += 1
