@@ -44,7 +44,7 @@ from proxy.cache.serving import Serving
 from proxy.cache.shapes import Shapes
 from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog
-from proxy.edge.headers import forwarded
+from proxy.edge.headers import encoded, forwarded
 from proxy.edge.protocol import BoundedProtocol, Bounds, bounded
 from proxy.edge.shortcut import Shortcut
 from proxy.governor.limiter import Limiter, Limits
@@ -258,11 +258,10 @@ def _account(
         return Stranger()
 
     async def fetch(target: str, headers: Mapping[str, str]) -> tuple[int, object]:
-        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         call = upstream.Call(
             method="GET",
             target=target.encode(),
-            headers=forwarded(raw, request_id=uuid.uuid4().hex.encode()),
+            headers=forwarded(encoded(headers.items()), request_id=uuid.uuid4().hex.encode()),
             credential=ratelimit.credential(headers),
             kind=classify("GET", target.partition("?")[0]),
             body=b"",

@@ -20,7 +20,7 @@ from proxy.cache.entry import Entry, Life, kept_headers, varies
 from proxy.cache.flights import Flight
 from proxy.cache.stamps import ANYTHING, Fields
 from proxy.cache.store import Again, Fill, Follow, Hold, Leave, Store
-from proxy.edge.headers import RawHeaders, has, returned
+from proxy.edge.headers import RawHeaders, encoded, has, returned
 from proxy.outlive import outlive
 from proxy.refusals import NotSent, Refused, Settling, StoreUnavailable, told, written
 from proxy.telemetry import Telemetry
@@ -208,7 +208,9 @@ class Fetcher:
                 and entry.generation >= begun.wanted
             ):
                 flight.start(entry.generation)
-                return Fetched(entry.status, _raw(entry.headers), entry.body, entry, kept=True, is_ours=False)
+                return Fetched(
+                    entry.status, encoded(entry.headers), entry.body, entry, kept=True, is_ours=False
+                )
             if isinstance(begun, Again):
                 return None
             passed = await self._store.passed(ask.digest, begun.token)
@@ -219,7 +221,7 @@ class Fetcher:
         flight.start(passed.generation)
         if passed.refusal:
             raise told(passed.refusal)
-        return Fetched(passed.status, _raw(passed.headers), passed.body, is_ours=False)
+        return Fetched(passed.status, encoded(passed.headers), passed.body, is_ours=False)
 
     async def _lead(self, flight: Flight[Fetched], ask: Ask, token: str, leave: Leave) -> Fetched:
         started = self._clock.monotonic()
@@ -323,10 +325,6 @@ _PRIVATE: Final = frozenset({"set-cookie"})
 
 def _passed_on(headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in headers if name not in _PRIVATE)
-
-
-def _raw(headers: tuple[tuple[str, str], ...]) -> RawHeaders:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def _entry(

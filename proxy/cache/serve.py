@@ -16,9 +16,10 @@ from proxy.cache.entry import Entry, Lives, lifetime
 from proxy.cache.fetch import Ask, Fetcher
 from proxy.cache.near import Held, Near
 from proxy.cache.ranges import Asking, Ranges
-from proxy.cache.serving import Answer, Serving, Show, hit_status, raw
+from proxy.cache.serving import Answer, Serving, Show, hit_status
 from proxy.cache.stamps import read_by
 from proxy.cache.store import Looked
+from proxy.edge.headers import encoded
 from proxy.telemetry import Telemetry
 from proxy.upstream import Call
 
@@ -101,7 +102,9 @@ class SlotsCache:
         entry = held.entry
         self._telemetry.served_from_cache(age, "hit" if entry.status == 200 else "negative_hit")
         status = hit_status(entry.fresh_until - entry.stored - age)
-        return Answer(entry.status, raw(entry), entry.body, "hit", status, age, digest=held.digest)
+        return Answer(
+            entry.status, encoded(entry.headers), entry.body, "hit", status, age, digest=held.digest
+        )
 
     def _hold(self, fence: int | None, ask: Ask, answer: Answer, began: float) -> None:
         """Keep a copy of what Redis answered with, but not until its very end, when it is time to refresh it."""

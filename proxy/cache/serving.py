@@ -19,7 +19,7 @@ from proxy.cache.fetch import Ask, Fetched, Fetcher
 from proxy.cache.flights import Flights
 from proxy.cache.store import Looked, Store
 from proxy.cache.verdict import Verdict, judge
-from proxy.edge.headers import RawHeaders
+from proxy.edge.headers import RawHeaders, encoded
 from proxy.governor.purpose import Purpose
 from proxy.refusals import NotCached, Refused, StoreUnavailable
 from proxy.telemetry import Telemetry
@@ -61,11 +61,6 @@ class Answer:
 def hit_status(left: float, detail: str = "") -> str:
     """What Cache-Status says of a hit that is fresh for *left* more seconds (RFC 9211, 2.1 and 2.2)."""
     return f"calgate; hit; ttl={int(left)}" + (f"; detail={detail}" if detail else "")
-
-
-def raw(entry: Entry) -> RawHeaders:
-    """An entry's headers as they are sent."""
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry.headers]
 
 
 def whole(entry: Entry, looked: Looked) -> bytes | None:
@@ -197,7 +192,7 @@ class Serving:
         detail = detail or ("overlay" if looked.overlays else "")
         return Answer(
             entry.status,
-            raw(entry),
+            encoded(entry.headers),
             body,
             "hit" if left > 0 else "stale",
             hit_status(left, detail),

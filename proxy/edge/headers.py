@@ -110,6 +110,11 @@ def as_text(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return text
 
 
+def encoded(headers: Iterable[tuple[str, str]]) -> RawHeaders:
+    """Headers as text, as they are sent."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
 def cookie(text: str, wanted: str) -> str:
     """The value of the cookie *wanted* in a Cookie header, '' when it has none (RFC 6265, 5.4)."""
     for pair in text.split(";"):

@@ -21,9 +21,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from core.clock import Clock
 from proxy.cache.near import Held, Near
-from proxy.cache.serving import hit_status, raw
+from proxy.cache.serving import hit_status
 from proxy.edge.access_log import AccessLog
-from proxy.edge.headers import RawHeaders, has, http_date
+from proxy.edge.headers import RawHeaders, encoded, has, http_date
 from proxy.telemetry import Telemetry
 
 LONGEST_HEAD: Final = 4_096
@@ -166,7 +166,7 @@ class Shortcut:
         if isinstance(ready, _Ready) and (ready.age, ready.left, ready.second) == (int(age), left, second):
             return ready
         headers = [
-            *raw(entry),
+            *encoded(entry.headers),
             (b"cache-status", hit_status(left).encode()),
             (b"age", str(int(age)).encode()),
             (b"content-length", str(len(entry.body)).encode()),
