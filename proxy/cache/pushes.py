@@ -55,7 +55,7 @@ class Pushes:
         clock: Clock,
         *,
         process: str,
-        near: Near | None,
+        near: Near,
         landed: Callable[[str], None],
     ) -> None:
         """*process* is the channel of this process; *landed* is called with the digest of a fetch that ended."""
@@ -130,8 +130,7 @@ class Pushes:
             self._wire = None
             self._lost.set()
             wire.close()
-            if self._near is not None:
-                self._near.broke()
+            self._near.broke()
 
     def _beat(self, wire: Wire) -> None:
         asked_at = self._clock.monotonic()
@@ -146,7 +145,7 @@ class Pushes:
                 # SUBSCRIBE has no reply of its own but a refusal, which came in place of this one.
                 self._refuse(wire, "SUBSCRIBE", reply)
 
-        if near is not None and near.lease > 0:
+        if near.lease > 0:
             # First this, so that by the time copies are used writers know that there may be some.
             wire.send(self._mark, marked)
 
@@ -157,7 +156,7 @@ class Pushes:
                 self._refuse(wire, "ZRANGE", reply)
             else:
                 self._answered_at = self._clock.monotonic()
-                if near is not None and is_marked:
+                if is_marked:
                     near.proven(asked_at, [write.decode() for write in reply])
 
         wire.send(self._ask, answered)
@@ -176,25 +175,20 @@ class Pushes:
                 self._told(push[2].decode())
         elif kind == b"subscribe" and push[1] == self._keys.told.encode():
             self._subscribed.set()
-            if self._near is not None:
-                self._near.opened()
+            self._near.opened()
 
     def _told(self, text: str) -> None:
         word, *rest = text.split(" ")
-        if word == "f":
-            self._landed(rest[0])
-            return
-        near = self._near
-        if near is None:
-            return
         match word:
+            case "f":
+                self._landed(rest[0])
             case "w":
-                near.began(rest[0])
+                self._near.began(rest[0])
             case "e":
-                near.ended(rest[0])
+                self._near.ended(rest[0])
             case "b":
                 generation, fields, write = rest
-                near.bumped(int(generation), fields.split(","), None if write == "-" else write)
+                self._near.bumped(int(generation), fields.split(","), None if write == "-" else write)
             case _:
                 # A newer gateway's word: what it means for our copies is not known.
-                near.drop_all()
+                self._near.drop_all()

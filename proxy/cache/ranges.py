@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -19,11 +19,11 @@ from redis.exceptions import RedisError
 
 from calcom import versions
 from calcom.account import AccountMap
-from calcom.ranges import Days, Look, compare, join, look_of, split
+from calcom.ranges import Days, Look, Window, compare, join, look_of, split
 from calcom.slots import Query, parse
 from core.clock import Clock
 from core.tasks import spawn
-from proxy.cache.directives import Demand
+from proxy.cache.directives import NOTHING, Demand
 from proxy.cache.fetch import Ask
 from proxy.cache.serving import Answer, Serving, Show, hit_status
 from proxy.cache.shapes import Shapes
@@ -75,7 +75,8 @@ class Ranges:
         look = self._look(query, event_type)
         if look is None:
             return None
-        answers = await self._windows(look, call)
+        asked = [self._window(window, call) for window in look.windows]
+        answers = await self._answers(asked, NOTHING)
         if any(answer.status != 200 for answer in answers):
             return None
         body = self._joined(look, call, answers)
@@ -83,8 +84,7 @@ class Ranges:
             return None
         self._shapes.shared(event_type)
         self._telemetry.shared()
-        asked = [self._asking(window.query, call)[0] for window in look.windows]
-        return _combined(answers, body, {field for ask in asked for field in ask.fields})
+        return _combined(answers, body, {field for ask, _ in asked for field in ask.fields})
 
     def compare(self, query: Query, call: Call, event_type: int) -> None:
         """See to it, behind the answer, that what windows would have said is compared when it is time."""
@@ -105,17 +105,16 @@ class Ranges:
         verdict = self._shapes.verdict(event_type)
         return look_of(self._account(), query, versions.SLOTS, now, verdict)
 
-    async def _windows(self, look: Look, call: Call, demand: Demand | None = None) -> list[Answer]:
-        path = call.target.partition(b"?")[0]
-        asked = []
-        for window in look.windows:
-            target = path + b"?" + window.query_string.encode()
-            ask, show = self._asking(window.query, replace(call, target=target))
-            asked.append(self._serving.answer(ask, show, *([demand] if demand else [])))
+    def _window(self, window: Window, call: Call) -> tuple[Ask, Show]:
+        target = call.target.partition(b"?")[0] + b"?" + window.query_string.encode()
+        return self._asking(window.query, replace(call, target=target))
+
+    async def _answers(self, asked: Sequence[tuple[Ask, Show]], demand: Demand) -> list[Answer]:
         if len(asked) == 1:
-            return [await asked[0]]
+            return [await self._serving.answer(*asked[0], demand)]
         # All are waited for, also when one is refused: nobody else would hear what came of the others.
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        waiting = (self._serving.answer(ask, show, demand) for ask, show in asked)
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
@@ -153,9 +152,11 @@ class Ranges:
         if asked is None or look is None:
             return
         try:
-            exact = await self._serving.answer(*self._asking(asked, call), _RECENT)
-            windows = await self._windows(look, call, _RECENT)
-            if exact.status != 200 or not await self._are_all_current(asked, look, call):
+            whole = self._asking(asked, call)
+            parts = [self._window(window, call) for window in look.windows]
+            exact = await self._serving.answer(*whole, _RECENT)
+            windows = await self._answers(parts, _RECENT)
+            if exact.status != 200 or not await self._are_all_current([whole, *parts]):
                 return
         except (Refused, RedisError):
             return
@@ -172,10 +173,9 @@ class Ranges:
             extra = {"event_type": event_type, "differs": agreement.detail, "turned_off": was_turned_off}
             _log.warning("ranges.differed", extra=extra)
 
-    async def _are_all_current(self, query: Query, look: Look, call: Call) -> bool:
+    async def _are_all_current(self, asked: Sequence[tuple[Ask, Show]]) -> bool:
         """Whether nothing was written since that concerns any of the answers: all are good for one generation."""
-        for one in (query, *(window.query for window in look.windows)):
-            ask, _ = self._asking(one, call)
+        for ask, _ in asked:
             looked = await self._store.lookup(ask.digest, ask.fields)
             if looked.entry is None or looked.overlays:
                 return False

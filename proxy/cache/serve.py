@@ -34,7 +34,7 @@ class SlotsCache:
         *,
         lives: Lives,
         types_of: Callable[[Query], frozenset[int] | None],
-        near: Near | None,
+        near: Near,
         telemetry: Telemetry,
         clock: Clock,
         ranges: Callable[[Asking], Ranges] | None = None,
@@ -46,7 +46,9 @@ class SlotsCache:
         self._clock = clock
         self._serving = serving
         self._fetcher = fetcher
-        self._ranges = ranges(self._asking) if ranges is not None else None
+        self._ranges = (
+            ranges(lambda query, call: self._asking(query, call, types_of(query))) if ranges else None
+        )
         self._life = partial(lifetime, limits=lives)
         self._types_of = types_of
 
@@ -54,39 +56,28 @@ class SlotsCache:
         """Answer *query*, asking Cal.com by *call* if need be. Raises Refused."""
         digest = f"{call.credential.bucket}:{query.key}"
         began = self._clock.monotonic()
-        if self._near is not None and demand == NOTHING:
+        if demand == NOTHING:
             held = self._near.get(digest, began)
             if held is not None:
                 return self._from_near(held, began)
-        fence = None if self._near is None else self._near.fence()
-        ask, show = self._asking(query, call)
-        answer = await self._shared(query, call) if demand == NOTHING else None
+        fence = self._near.fence()
+        types = self._types_of(query)
+        ask, show = self._asking(query, call, types)
+        # Ranges are of one event type, and it has to be certain which.
+        event_type = next(iter(types)) if self._ranges and types and len(types) == 1 else None
+        answer = None
+        if self._ranges and event_type is not None and demand == NOTHING:
+            answer = await self._ranges.answer(query, call, event_type)
         if answer is None:
             answer = await self._serving.answer(ask, show, demand)
-            self._compare(query, call)
+            if self._ranges and event_type is not None:
+                self._ranges.compare(query, call, event_type)
         if answer.entry is not None and demand == NOTHING:
             self._hold(fence, ask, answer, began)
             answer = replace(answer, digest=digest)
         return answer
 
-    async def _shared(self, query: Query, call: Call) -> Answer | None:
-        event_type = self._type_of(query)
-        if self._ranges is None or event_type is None:
-            return None
-        return await self._ranges.answer(query, call, event_type)
-
-    def _compare(self, query: Query, call: Call) -> None:
-        event_type = self._type_of(query)
-        if self._ranges is not None and event_type is not None:
-            self._ranges.compare(query, call, event_type)
-
-    def _type_of(self, query: Query) -> int | None:
-        """The one event type that an answer shows, if that is certain."""
-        types = self._types_of(query)
-        return next(iter(types)) if types is not None and len(types) == 1 else None
-
-    def _asking(self, query: Query, call: Call) -> tuple[Ask, Show]:
-        types = self._types_of(query)
+    def _asking(self, query: Query, call: Call, types: frozenset[int] | None) -> tuple[Ask, Show]:
         ask = Ask(
             f"{call.credential.bucket}:{query.key}",
             query.span,
@@ -113,7 +104,7 @@ class SlotsCache:
         age = answer.now - entry.stored
         # Redis' clock went on since the asking began, so that this ends no later than the entry.
         until = began + entry.fresh_until - answer.now - self._serving.early(entry.cost)
-        if self._near is not None and until > began:
+        if until > began:
             fields = frozenset(ask.fields).union(entry.fields)
             held = Held(ask.digest, entry, entry.generation, fields, began - age, until)
             self._near.put(fence, held)

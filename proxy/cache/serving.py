@@ -18,7 +18,7 @@ from proxy.cache.entry import Entry
 from proxy.cache.fetch import Ask, Fetched, Fetcher
 from proxy.cache.flights import Flights
 from proxy.cache.store import Looked, Store
-from proxy.cache.verdict import Verdict, judge
+from proxy.cache.verdict import Verdict, early, judge
 from proxy.edge.headers import RawHeaders, encoded
 from proxy.governor.purpose import Purpose
 from proxy.refusals import NotCached, Refused, StoreUnavailable
@@ -124,8 +124,8 @@ class Serving:
         return await self._miss(ask, looked, verdict, show)
 
     def early(self, cost: float) -> float:
-        """Seconds before an answer's end from which a look shall decide whether to refresh it; of XFetch's kind."""
-        return -self._eagerness * cost * math.log(self._luck())
+        """Seconds before an answer's end from which a look shall decide whether to refresh it."""
+        return early(cost, eagerness=self._eagerness, luck=self._luck())
 
     def _judge(self, looked: Looked, demand: Demand) -> Verdict:
         if looked.entry is None or not self._writes.is_settled:

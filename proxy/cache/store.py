@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from core.keys import Keys
 from proxy.cache.entry import Entry
+from proxy.cache.near import NEAR_LEASE
 from proxy.cache.stamps import ANYTHING, EVERYTHING, Fields
 from proxy.scripts import Script, lua
 
@@ -35,7 +36,7 @@ class Timing:
     doubt: float = 60.0
     doubt_ttl: float = 1.0
     overlay: float = 10.0
-    near: float = 0.3
+    near: float = NEAR_LEASE
     lead: float = 3.0
     passing: float = 2.0
 
@@ -102,6 +103,11 @@ class Fill:
     generation: int
     distinct: int = 0
     is_shared: bool = True
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether others are told of it because Cal.com's own cache may give them what this was told."""
+        return self.span != "" and self.distinct == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +237,7 @@ class Store:
 
     async def fill_renew(self, fill: Fill) -> None:
         """Keep a fetch announced that runs or may run; more often than either of its leases runs out."""
-        remembered = (
-            0.0 if fill.distinct or not fill.span else self._timing.fetch_lease + self._timing.hold_off
-        )
+        remembered = self._timing.fetch_lease + self._timing.hold_off if fill.is_announced else 0.0
         lead = _ms(self._timing.lead) if fill.is_shared else 0
         await self._fill_renew(
             [self._keys.fetches(fill.span), self._keys.filling(fill.digest)],
@@ -279,7 +283,7 @@ class Store:
             [
                 fill.token,
                 fill.generation,
-                -1 if fill.distinct or not fill.span else _ms(remembered),
+                _ms(remembered) if fill.is_announced else -1,
                 fill.digest,
                 _ms(self._timing.passing),
                 self._most_entries,

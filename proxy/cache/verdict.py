@@ -22,21 +22,28 @@ class Verdict:
     fallback: bool = False
 
 
+def early(cost: float, *, eagerness: float, luck: float) -> float:
+    """Seconds before its end at which an answer that took *cost* seconds to get is refreshed by whoever looks then.
+
+    *luck* is a random number from (0, 1] (XFetch: Vattani, Chierichetti, Lowenstein, VLDB 2015).
+    """
+    return -eagerness * cost * math.log(luck)
+
+
 def judge(
     entry: Entry, now: float, *, stale: float, eagerness: float, luck: float, demand: Demand = NOTHING
 ) -> Verdict:
     """What to do with an *entry* that no write has touched.
 
     It is served for *stale* seconds after it expired. Before that it is refreshed early, the likelier the longer
-    it took to get and the nearer its end: when `-eagerness * cost * ln(luck)` reaches what is left of it, *luck*
-    being a random number from (0, 1] (XFetch: Vattani, Chierichetti, Lowenstein, VLDB 2015).
+    it took to get and the nearer its end: when what is left of it is no more than `early` says.
     """
     left = entry.fresh_until - now
     fallback = now < entry.usable_until and not demand.no_cache
     if demand.no_cache or not _is_content(demand, age=now - entry.stored, left=left):
         return Verdict(serve=False, fallback=fallback and demand.max_age is None)
     if left > 0:
-        is_early = eagerness > 0 and -eagerness * entry.cost * math.log(luck) >= left
+        is_early = eagerness > 0 and early(entry.cost, eagerness=eagerness, luck=luck) >= left
         return Verdict(serve=True, refresh=is_early and entry.status == 200)
     allowed = stale if demand.max_stale is None else demand.max_stale
     if now < entry.usable_until and -left < allowed:

@@ -17,7 +17,7 @@ from core.embedded import EmbeddedRedis
 from core.keys import Keys
 from core.redis import connect
 from proxy.cache.entry import Entry
-from proxy.cache.near import Held, Near
+from proxy.cache.near import NEAR_LEASE, Held, Near
 from proxy.cache.pushes import Pushes
 from proxy.cache.stamps import ANYTHING
 from proxy.cache.store import Store, Timing
@@ -40,18 +40,23 @@ class Hurried(SystemClock):
         await asyncio.sleep(min(seconds / 100, 0.001))
 
 
+def near_of(trusts: bool) -> Near:
+    """The copies of a process that trusts them for a while, or not without asking."""
+    return Near(most_entries=10, most_bytes=1_000_000, lease=NEAR_LEASE if trusts else 0.0)
+
+
 class Listener:
     """A process that listens."""
 
     def __init__(self, url: str, keys: Keys, *, holds: bool = True) -> None:
-        self.near = Near(most_entries=10, most_bytes=1_000_000)
+        self.near = near_of(holds)
         self.landed: list[str] = []
         self.pushes = Pushes(
             url,
             keys,
             CLOCK,
             process=f"{keys.told}:one",
-            near=self.near if holds else None,
+            near=self.near,
             landed=self.landed.append,
         )
 
@@ -203,15 +208,14 @@ async def test_a_redis_that_refuses_is_named_once_and_left_alone_for_longer_each
     rights = ["on", "nopass", "~*", "&*", "+@all", may_not]
     await redis.execute_command("ACL", "SETUSER", "restricted", *rights)
     clock = Hurried()
-    near = Near(most_entries=10, most_bytes=1_000_000) if holds else None
+    near = near_of(holds)
     url = redis_server.replace("unix://", "unix://restricted:any@")
     pushes = Pushes(url, keys, clock, process="p", near=near, landed=print)
     task = asyncio.ensure_future(pushes.run())
     try:
         await until(lambda: any(pause >= 1.0 for pause in clock.slept))
-        if near is not None:
-            near.put(near.fence(), Held("d", Entry(b"", (), 0, 0, 0), 0, frozenset(), 0, FAR))
-            assert near.get("d", clock.monotonic()) is None
+        near.put(near.fence(), Held("d", Entry(b"", (), 0, 0, 0), 0, frozenset(), 0, FAR))
+        assert near.get("d", clock.monotonic()) is None
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -223,7 +227,7 @@ async def test_a_redis_that_refuses_is_named_once_and_left_alone_for_longer_each
 
 async def test_it_goes_on_trying_however_long_redis_is_away(tmp_path: Path, keys: Keys) -> None:
     clock = Hurried()
-    pushes = Pushes(f"unix://{tmp_path}/none", keys, clock, process="p", near=None, landed=print)
+    pushes = Pushes(f"unix://{tmp_path}/none", keys, clock, process="p", near=near_of(False), landed=print)
     task = asyncio.ensure_future(pushes.run())
     try:
         await until(lambda: len(clock.slept) > 1_100 or task.done())
