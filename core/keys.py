@@ -65,6 +65,11 @@ class Keys:
         return self._key("overlays")
 
     @property
+    def story(self) -> str:
+        """List: the last invalidations, newest first, and why (chronicle.py)."""
+        return self._key("story")
+
+    @property
     def told(self) -> str:
         """Channel: what every process must hear of at once (pushes.py)."""
         return self._key("told")

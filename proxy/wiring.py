@@ -91,13 +91,10 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     """The gateway of one process that counts in *counters*, and whether it is ready; closed when the body ends."""
     clock = SystemClock()
     keys = Keys(settings.account)
-    timing = Timing(
-        hold_off=settings.upstream_slots_cache_seconds + settings.upstream_slots_cache_margin_seconds,
-        overlay=settings.overlay_seconds,
-    )
+    timing = Timing.of(settings)
     telemetry = Telemetry(counters)
     redis = connect(settings.redis_url, client_name="calgate-proxy")
-    epoch.guard(redis, keys, timing.hold_off)
+    epoch.guard(redis, keys, timing.remembered)
     http = upstream.transport(settings)
     background: list[asyncio.Task[None]] = []
     try:

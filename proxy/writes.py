@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from core.clock import Clock
 from core.tasks import spawn
+from proxy.cache.chronicle import line_of
 from proxy.cache.stamps import EVERYTHING, Fields
 from proxy.cache.store import Store
 from proxy.outlive import outlive
@@ -32,8 +33,9 @@ class Intent:
     """One write on its way.
 
     `status` is what came back, 0 while nothing did; `sent` whether it may have left; `fields` what it may have
-    changed, everything unless somebody who knows says less; `overlay` what it took, if that is all it did (else '').
-    Its answer is kept back until `others_lapse`, monotonic: by then no process trusts copies it made before.
+    changed, everything unless somebody who knows says less; `overlay` what it took, if that is all it did (else '');
+    `why` tells people what came of it (chronicle.py). Its answer is kept back until `others_lapse`, monotonic: by then
+    no process trusts copies it made before.
     """
 
     def __init__(self, write: str, others_lapse: float = 0.0) -> None:
@@ -43,6 +45,7 @@ class Intent:
         self.sent = True
         self.fields: Fields = EVERYTHING
         self.overlay = ""
+        self.why = line_of("a write of which nothing is known")
 
     @property
     def changed_nothing(self) -> bool:
@@ -127,7 +130,9 @@ class Writes:
                 # What nobody knows the outcome of may have changed anything.
                 fields = intent.fields if known else EVERYTHING
                 overlay = intent.overlay if known else ""
-                await self._store.write_end(intent.write, known=known, fields=fields, overlay=overlay)
+                await self._store.write_end(
+                    intent.write, known=known, fields=fields, overlay=overlay, why=intent.why
+                )
                 self._telemetry.invalidated(applied=True)
         except RedisError as error:
             self._telemetry.invalidated(applied=False)

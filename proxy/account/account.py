@@ -24,7 +24,9 @@ from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper, Mark
 from proxy.account.reaching import effect_of
 from proxy.account.refresh import Refresher
+from proxy.cache.chronicle import line_of
 from proxy.cache.stamps import written_by
+from proxy.edge.access_log import template
 from proxy.edge.headers import as_text
 from proxy.refusals import StoreUnavailable
 from proxy.upstream import Call
@@ -75,8 +77,11 @@ class Stranger:
 
     @asynccontextmanager
     async def informed(self, intent: Intent, call: Call) -> AsyncIterator[Told]:
-        """Leave the intent as it is."""
-        yield Told()
+        """Say no more on the intent than what it was."""
+        try:
+            yield Told()
+        finally:
+            intent.why = line_of(_named(call), intent.status)
 
 
 class Account:
@@ -192,6 +197,7 @@ class Account:
             else:
                 # Everything may have changed. If that includes the map, nothing is learned until it no longer can.
                 await self._outdate(call, self._clock.now())
+            intent.why = line_of(_named(call), intent.status, told.reach)
 
     async def _leaving(self, write: str, call: Call) -> Leaving:
         """Before a write leaves. Raises StoreUnavailable: then it must not."""
@@ -245,6 +251,11 @@ class Account:
         uid = uid_of(_sent(call.target), _asked(call))
         if uid is not None:
             await self._index.outdate(uid, call.method, _sent(call.target), now)
+
+
+def _named(call: Call) -> str:
+    """The write without anybody's ids."""
+    return f"{call.method} {template(_sent(call.target))}"
 
 
 def _sent(target: bytes) -> str:

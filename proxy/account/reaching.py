@@ -18,11 +18,6 @@ FAILED: Final = "unknown-write"
 """The rule that a reach goes by when no other could be applied."""
 
 
-async def reach_of(keeper: Keeper, index: BookingIndex, write: Write, mark: Mark, now: float) -> Reach:
-    """All that `write` may have touched; see `effect_of`."""
-    return (await effect_of(keeper, index, write, mark, now))[0]
-
-
 async def effect_of(
     keeper: Keeper, index: BookingIndex, write: Write, mark: Mark, now: float
 ) -> tuple[Reach, Overlay | None]:

@@ -1,5 +1,5 @@
 -- Shared by the scripts that begin a new generation; put in front of them. Their first keys are:
--- KEYS: generation, bumps, jobs, stamps, overlays, told
+-- KEYS: generation, bumps, jobs, stamps, overlays, told, story
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -8,8 +8,14 @@ end
 
 -- Make every answer that reads one of the fields unservable. First the step that matters: without room it is
 -- the one that fails, and then nothing has been done that doing it again would not mend.
--- `kept` ms a generation is remembered, with what its write took (overlay; '' when that cannot be said).
-local function bump(now, step, kept, fields, write, overlay)
+-- `kept` ms a generation is remembered, with what its write took (overlay; '' when that cannot be said); `why` is
+-- the line for people (chronicle.py).
+local function bump(now, step, kept, fields, write, overlay, why)
+  if redis.call('EXISTS', KEYS[1]) == 0 then
+    -- Whoever emptied this Redis took the counter too. What was fetched or copied before must not look newer than
+    -- what is written from now on, and no counter has grown faster than the clock.
+    step = now
+  end
   local generation = redis.call('INCRBY', KEYS[1], step)
   if fields[1] == '*' then
     -- Everything is older than this, so nothing else need be remembered.
@@ -34,5 +40,8 @@ local function bump(now, step, kept, fields, write, overlay)
     redis.call('PEXPIRE', KEYS[5], kept)
   end
   redis.call('XADD', KEYS[3], '*', 'kind', 'clean', 'gen', generation, 'at', now, 'fields', named)
+  redis.call('LPUSH', KEYS[7], now .. ' ' .. generation .. ' ' .. why)
+  redis.call('LTRIM', KEYS[7], 0, 99)
+  redis.call('PEXPIRE', KEYS[7], 172800000)
   return generation
 end

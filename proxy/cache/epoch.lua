@@ -1,11 +1,11 @@
 -- Run on every new connection: a server that restarted may have lost the last generations.
--- KEYS: generation, bumps, jobs, stamps, overlays, told, epoch
+-- KEYS: generation, bumps, jobs, stamps, overlays, told, story, epoch
 -- ARGV: run id of this server, ms a generation is remembered
 -- Returns 1 when everything cached was made unservable.
-if redis.call('GET', KEYS[7]) == ARGV[1] then
+if redis.call('GET', KEYS[8]) == ARGV[1] then
   return 0
 end
 -- More than one step: increments that were lost must not be counted again into the same numbers.
-bump(now_ms(), 1000000, ARGV[2], {'*'}, '-', '')
-redis.call('SET', KEYS[7], ARGV[1])
+bump(now_ms(), 1000000, ARGV[2], {'*'}, '-', '', '{"cause":"Redis restarted, or is another one"}')
+redis.call('SET', KEYS[8], ARGV[1])
 return 1

@@ -11,20 +11,28 @@ from core.keys import Keys
 from proxy.scripts import lua
 
 
-def guard(redis: Redis, keys: Keys, hold_off: float) -> None:
+def bumped(keys: Keys) -> list[str]:
+    """The first keys of every script that begins a generation (bump.lua)."""
+    k = keys
+    return [k.generation, k.bumps, k.jobs, k.stamps, k.overlays, k.told, k.story]
+
+
+def guard(redis: Redis, keys: Keys, remembered: float) -> None:
     """Have every new connection of *redis* compare the server's run id before it is used.
+
+    A generation that begins then is *remembered* for so many seconds (Timing.remembered).
 
     Whatever made the server forget also broke every connection to it, so no command of ours can reach
     the new one ahead of this check. Servers without a run id (imitations) go unchecked.
     """
     script = lua(__package__, "bump", "epoch")
-    names = [keys.generation, keys.bumps, keys.jobs, keys.stamps, keys.overlays, keys.told, keys.epoch]
+    names = [*bumped(keys), keys.epoch]
 
     async def check(connection: Any) -> None:
         await connection.on_connect()
         run_id = _run_id(await _ask(connection, "INFO", "server"))
         if run_id:
-            while not await _ran(connection, script, len(names), *names, run_id, round(hold_off * 1000)):
+            while not await _ran(connection, script, len(names), *names, run_id, round(remembered * 1000)):
                 # It came back full; answers of the past may not be served anyhow.
                 entries = await _ask(connection, "ZRANGE", keys.index, 0, 499)
                 if not entries:

@@ -1,5 +1,5 @@
 -- Look one entry up, and notice writes whose gateway process died.
--- KEYS: generation, bumps, jobs, stamps, overlays, told, doubt, writes, entry
+-- KEYS: generation, bumps, jobs, stamps, overlays, told, story, doubt, writes, entry
 -- ARGV: ms a generation is remembered, doubt ms, fields ...
 -- Returns {now ms, newest generation that concerns it, state, and for states 1 and 2: generation, body, headers,
 -- status, stored ms, fresh-until ms, usable-until ms, cost ms, empties, fields, and for 2 the overlays}.
@@ -9,11 +9,11 @@ local now = now_ms()
 
 -- A lease that ran out belonged to a process that is gone. Whether its write landed nobody knows, so it
 -- counts as landed now, and may still land until the doubt has passed.
-local lost = redis.call('ZRANGEBYSCORE', KEYS[8], '-inf', now, 'LIMIT', 0, 100)
+local lost = redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', now, 'LIMIT', 0, 100)
 if #lost > 0 then
-  bump(now, 1, ARGV[1], {'*'}, '-', '')
-  redis.call('SET', KEYS[7], now + ARGV[2], 'PX', ARGV[2])
-  redis.call('ZREM', KEYS[8], unpack(lost))
+  bump(now, 1, ARGV[1], {'*'}, '-', '', '{"cause":"a process died while its write was under way"}')
+  redis.call('SET', KEYS[8], now + ARGV[2], 'PX', ARGV[2])
+  redis.call('ZREM', KEYS[9], unpack(lost))
   for _, write in ipairs(lost) do
     redis.call('PUBLISH', KEYS[6], 'e ' .. write)
   end
@@ -21,7 +21,7 @@ end
 
 local fields = fields_from(3)
 local generation = newest(KEYS[4], fields)
-local entry = redis.call('HMGET', KEYS[9], 'gen', 'fields', 'body', 'headers', 'status', 'stored', 'fresh',
+local entry = redis.call('HMGET', KEYS[10], 'gen', 'fields', 'body', 'headers', 'status', 'stored', 'fresh',
   'usable', 'cost', 'empties')
 if not entry[1] then
   return {now, generation, 0}

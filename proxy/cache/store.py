@@ -11,7 +11,9 @@ import orjson
 from redis.asyncio import Redis
 
 from core.keys import Keys
+from core.settings import Settings
 from proxy.cache.entry import Entry
+from proxy.cache.epoch import bumped
 from proxy.cache.near import NEAR_LEASE
 from proxy.cache.stamps import ANYTHING, EVERYTHING, Fields
 from proxy.scripts import Script, lua
@@ -39,6 +41,19 @@ class Timing:
     near: float = NEAR_LEASE
     lead: float = 3.0
     passing: float = 2.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Timing:
+        """As the settings have it."""
+        return cls(
+            hold_off=settings.upstream_slots_cache_seconds + settings.upstream_slots_cache_margin_seconds,
+            overlay=settings.overlay_seconds,
+        )
+
+    @property
+    def remembered(self) -> float:
+        """How long a generation is remembered with what it was about."""
+        return max(self.hold_off, self.overlay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,21 +169,12 @@ class Store:
     def timing(self) -> Timing:
         return self._timing
 
-    @property
-    def _bumped(self) -> list[str]:
-        k = self._keys
-        return [k.generation, k.bumps, k.jobs, k.stamps, k.overlays, k.told]
-
-    @property
-    def _remembered(self) -> int:
-        return _ms(max(self._timing.hold_off, self._timing.overlay))
-
     async def lookup(self, digest: str, fields: Fields) -> Looked:
         """The entry and what was written since. Also turns writes of dead processes into bumps."""
         k = self._keys
         reply = await self._lookup(
-            [*self._bumped, k.doubt, k.writes, k.entry(digest)],
-            [self._remembered, _ms(self._timing.doubt), *fields],
+            [*bumped(k), k.doubt, k.writes, k.entry(digest)],
+            [_ms(self._timing.remembered), _ms(self._timing.doubt), *fields],
         )
         now, generation, state = reply[0] / 1000, int(reply[1]), reply[2]
         if state in (0, 3):
@@ -325,18 +331,25 @@ class Store:
         await self._intend(write, "renew")
 
     async def write_end(
-        self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = ""
+        self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = "", why: str = "{}"
     ) -> int:
         """Resolve a write that may have changed *fields*: answers reading them are gone when this returns.
 
         Unless its outcome is *known* it may still land, so what is stored for a while lives shortly. The *overlay*
-        says what it took, '' when that is not all it did.
+        says what it took, '' when that is not all it did; *why* is for people (chronicle.py).
         """
         k = self._keys
         doubt = 0.0 if known else self._timing.doubt
         generation = await self._write_end(
-            [*self._bumped, k.doubt, k.writes],
-            [write, self._remembered, _ms(doubt), overlay if self._timing.overlay > 0 else "", *fields],
+            [*bumped(k), k.doubt, k.writes],
+            [
+                write,
+                _ms(self._timing.remembered),
+                _ms(doubt),
+                overlay if self._timing.overlay > 0 else "",
+                why,
+                *fields,
+            ],
         )
         return int(generation)
 

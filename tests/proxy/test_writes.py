@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -39,10 +40,10 @@ class Failing(Store):
         return await super().write_begin()
 
     async def write_end(
-        self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = ""
+        self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = "", why: str = "{}"
     ) -> int:
         self._check()
-        return await super().write_end(write, known=known, fields=fields, overlay=overlay)
+        return await super().write_end(write, known=known, fields=fields, overlay=overlay, why=why)
 
     async def write_refused(self, write: str) -> None:
         self._check()
@@ -51,6 +52,13 @@ class Failing(Store):
     def _check(self) -> None:
         if self.down:
             raise RedisConnectionError("away")
+
+
+@pytest_asyncio.fixture
+async def redis(redis: Redis, keys: Keys) -> Redis:
+    """As it is once a gateway has connected to it."""
+    await redis.set(keys.generation, 0)
+    return redis
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from core.keys import Keys
 from proxy.account import reaching
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper, Mark
-from proxy.account.reaching import reach_of
+from proxy.account.reaching import effect_of
 from tests.proxy.account.calcom import ACCOUNT, answer, event_type, success
 from tests.proxy.account.conftest import Process
 
@@ -57,7 +57,7 @@ async def test_a_booking_reaches_the_days_around_it_and_no_more(
     process: Process, redis: Redis, keys: Keys
 ) -> None:
     keeper = await knowing(process)
-    reach = await reach_of(keeper, BookingIndex(redis, keys), create(), keeper.mark(), NOW)
+    reach, _ = await effect_of(keeper, BookingIndex(redis, keys), create(), keeper.mark(), NOW)
     assert types_of(reach) == {5, 6}
     for one in reach.touches:
         if one.event_type == UNMAPPED:
@@ -72,12 +72,14 @@ async def test_without_knowledge_a_booking_reaches_everything(
 ) -> None:
     keeper = process()
     await keeper.look(NOW)
-    assert (await reach_of(keeper, BookingIndex(redis, keys), create(), keeper.mark(), NOW)).is_whole_account
+    assert (await effect_of(keeper, BookingIndex(redis, keys), create(), keeper.mark(), NOW))[
+        0
+    ].is_whole_account
 
 
 async def test_a_mark_of_nothing_reaches_everything(process: Process, redis: Redis, keys: Keys) -> None:
     keeper = await knowing(process)
-    assert (await reach_of(keeper, BookingIndex(redis, keys), create(), Mark(), NOW)).is_whole_account
+    assert (await effect_of(keeper, BookingIndex(redis, keys), create(), Mark(), NOW))[0].is_whole_account
 
 
 async def test_a_moved_booking_reaches_its_old_time_when_another_process_saw_it(
@@ -94,14 +96,14 @@ async def test_a_moved_booking_reaches_its_old_time_when_another_process_saw_it(
         booked("u2", later),
         "2024-08-13",
     )
-    known = await reach_of(keeper, index, moved, keeper.mark(), NOW)
+    known, _ = await effect_of(keeper, index, moved, keeper.mark(), NOW)
     spans = [one.span for one in known.touches if one.event_type == 5]
     assert None not in spans
     for day in (START.date(), later.date()):
         assert any(span is not None and span.first <= day <= span.last for span in spans)
     await redis.flushdb()
     keeper = await knowing(process)
-    unknown = await reach_of(keeper, index, moved, keeper.mark(), NOW)
+    unknown, _ = await effect_of(keeper, index, moved, keeper.mark(), NOW)
     assert any(one.span is None for one in unknown.touches)
 
 
@@ -113,13 +115,13 @@ async def test_a_changed_event_type_is_judged_by_what_it_was(
     mark = await keeper.begin_change("w", "PATCH", path, NOW)
     body = success(event_type(5, slug="renamed"))
     write = Write("PATCH", path, {"slug": "renamed"}, 200, body, "2024-06-14")
-    reach = await reach_of(keeper, BookingIndex(redis, keys), write, mark, NOW)
+    reach, _ = await effect_of(keeper, BookingIndex(redis, keys), write, mark, NOW)
     assert types_of(reach) == {5}
 
 
 async def test_a_refused_write_reaches_nothing(process: Process, redis: Redis, keys: Keys) -> None:
     keeper = await knowing(process)
-    reach = await reach_of(keeper, BookingIndex(redis, keys), create(status=403), keeper.mark(), NOW)
+    reach, _ = await effect_of(keeper, BookingIndex(redis, keys), create(status=403), keeper.mark(), NOW)
     assert reach.is_empty
 
 
@@ -128,7 +130,7 @@ async def test_an_answer_that_makes_no_sense_reaches_the_booked_type_at_least(
     process: Process, redis: Redis, keys: Keys, body: object
 ) -> None:
     keeper = await knowing(process)
-    reach = await reach_of(keeper, BookingIndex(redis, keys), create(body), keeper.mark(), NOW)
+    reach, _ = await effect_of(keeper, BookingIndex(redis, keys), create(body), keeper.mark(), NOW)
     assert reach.is_whole_account or {5, 6} <= types_of(reach)
 
 
@@ -145,7 +147,7 @@ async def test_a_failing_rule_makes_it_everything_and_says_where_without_saying_
     monkeypatch.setattr(reaching, "reach_of_write", broken)
     keeper = await knowing(process)
     with caplog.at_level(logging.ERROR):
-        reach = await reach_of(keeper, BookingIndex(redis, keys), create(), keeper.mark(), NOW)
+        reach, _ = await effect_of(keeper, BookingIndex(redis, keys), create(), keeper.mark(), NOW)
     assert reach.is_whole_account
     (record,) = caplog.records
     assert record.getMessage() == "reach.failed"
@@ -156,7 +158,7 @@ async def test_a_failing_rule_makes_it_everything_and_says_where_without_saying_
 async def test_without_redis_everything_is_reached(unreachable: Redis, keys: Keys) -> None:
     keeper = Keeper(unreachable, keys)
     index = BookingIndex(unreachable, keys)
-    assert (await reach_of(keeper, index, create(), keeper.mark(), NOW)).is_whole_account
+    assert (await effect_of(keeper, index, create(), keeper.mark(), NOW))[0].is_whole_account
 
 
 def test_the_account_of_these_tests_has_what_is_asked_for() -> None:

@@ -12,7 +12,7 @@ from core.clock import FakeClock
 from core.keys import Keys
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
-from proxy.account.reaching import reach_of
+from proxy.account.reaching import effect_of
 from proxy.account.refresh import Refresher
 from tests.calcom.reach.desk import NOW, Desk, Request
 from tests.proxy.account.conftest import Process
@@ -51,7 +51,7 @@ class Office:
         request = Request("POST", path, body, self.user)
         answer = self.desk.call(request)
         assert answer.status == 201
-        reach = await reach_of(
+        reach, _ = await effect_of(
             self.keeper, self.index, self.desk.write_of(request, answer), mark, self.clock.now()
         )
         await self.index.remember(bookings_in("POST", path, answer.json), self.clock.now())
