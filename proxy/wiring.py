@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, cast
 
+import httpx2
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -98,16 +99,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     http = upstream.transport(settings)
     background: list[asyncio.Task[None]] = []
     try:
-        breakers = BreakerBoard(
-            redis,
-            keys,
-            telemetry,
-            clock,
-            failures=settings.breaker_failures,
-            open_seconds=settings.breaker_open_seconds,
-        )
-        limiter = Limiter(redis, keys, Limits.of(settings), clock)
-        calls = upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
+        calls = calls_of(settings, http, redis, keys, telemetry, clock)
         log = AccessLog(which=settings.access_log)
         # Without a lease copies are used only after Redis was asked.
         lease = NEAR_LEASE if settings.l1 else 0.0
@@ -200,6 +192,27 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         await asyncio.gather(*background, return_exceptions=True)
         await http.aclose()
         await redis.aclose()
+
+
+def calls_of(
+    settings: Settings,
+    http: httpx2.AsyncBaseTransport,
+    redis: Redis,
+    keys: Keys,
+    telemetry: Telemetry,
+    clock: Clock,
+) -> upstream.Upstream:
+    """The way to Cal.com over *http*, past the breakers and out of the one budget."""
+    breakers = BreakerBoard(
+        redis,
+        keys,
+        telemetry,
+        clock,
+        failures=settings.breaker_failures,
+        open_seconds=settings.breaker_open_seconds,
+    )
+    limiter = Limiter(redis, keys, Limits.of(settings), clock)
+    return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
 
 
 def _account(
