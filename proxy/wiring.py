@@ -215,6 +215,12 @@ def calls_of(
     return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
 
 
+def keeper_of(settings: Settings, redis: Redis, keys: Keys) -> Keeper:
+    """This process's copy of the account map."""
+    promises = Promises(_numbers(settings.plain_round_robins), _numbers(settings.unlimited_teams))
+    return Keeper(redis, keys, max_age=settings.account_map_seconds, promises=promises)
+
+
 def _account(
     settings: Settings,
     redis: Redis,
@@ -241,8 +247,7 @@ def _account(
         body = await upstream.read(response)
         return response.status_code, orjson.loads(body) if body else None
 
-    promises = Promises(_numbers(settings.plain_round_robins), _numbers(settings.unlimited_teams))
-    keeper = Keeper(redis, keys, max_age=settings.account_map_seconds, promises=promises)
+    keeper = keeper_of(settings, redis, keys)
     refresher = Refresher(keeper, redis, keys, fetch, clock)
     longest_fetch = settings.upstream_connect_timeout_seconds + settings.upstream_read_timeout_seconds
     new_seconds = longest_fetch + timing.fetch_lease + timing.hold_off
