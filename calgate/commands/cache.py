@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import click
 from redis.asyncio import Redis
@@ -188,6 +189,12 @@ async def _kept(
         ], told
 
 
+def _is_about(one: Kept, event_type: int | None) -> bool:
+    """Whether it speaks of the type, or asked for it before the account map knew it."""
+    asked = parse_qsl(one.target.partition("?")[2])
+    return f"t{event_type}" in one.fields or ("eventTypeId", str(event_type)) in asked
+
+
 async def _reach(settings: Settings, booking: str) -> Reach:
     number, _, start = booking.partition("@")
     try:
@@ -204,6 +211,8 @@ async def _reach(settings: Settings, booking: str) -> Reach:
 
 async def _purge(settings: Settings, fields: Fields) -> tuple[int, int]:
     async with _place(settings) as at:
+        found = await inventory.kept(at.redis, at.keys)
+        concerned = sum(not one.outdated_by and not {*fields}.isdisjoint(one.fields) for one in found)
         store = Store(at.redis, at.keys, Timing.of(at.settings))
         write, others = await store.write_begin()
         generation = await store.write_end(
@@ -212,8 +221,7 @@ async def _purge(settings: Settings, fields: Fields) -> tuple[int, int]:
         if others:
             # A process that was not told, cut off from Redis, trusts its own copies no longer than this.
             await SystemClock().sleep(store.timing.near)
-        found = await inventory.kept(at.redis, at.keys)
-        return generation, sum(any(newer == generation for _, newer in one.outdated_by) for one in found)
+        return generation, concerned
 
 
 async def _audit(
