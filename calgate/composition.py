@@ -281,7 +281,7 @@ class Stack:
 
 async def redis_trouble(settings: Settings) -> str | None:
     """Why the Redis of `settings` cannot be used, with the way out; None when it can."""
-    client = connect(settings.redis_url, client_name="calgate-check")
+    client = connect(settings.redis_url, client_name="calgate-check", account=settings.account)
     try:
         found = await capabilities(client)
     except (RedisError, OSError) as error:

@@ -9,10 +9,20 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
+
+from core.topology import Topology, parse, topology_of
 
 OLDEST_VERSION = (6, 2)
 
@@ -62,11 +72,54 @@ class _Tls(_Cancellable, SSLConnection):
     pass
 
 
+class _Following:
+    """Mixed into a connection of a fleet: it goes to whoever is master when it is made, and ends when that changes."""
+
+    def __init__(self: Any, *, topology: Topology, **options: Any) -> None:
+        super().__init__(**options)
+        self._topology = topology
+
+    async def _connect(self: Any) -> None:
+        self.host, self.port = await self._topology.master()
+        await super()._connect()  # type: ignore[misc]
+
+    async def on_connect_check_health(self: Any, check_health: bool = True) -> None:
+        await super().on_connect_check_health(check_health)  # type: ignore[misc]
+        # Who was named may have been deposed since, and would take reads for as long as nobody told it.
+        await self.send_command("ROLE", check_health=False)
+        role = await self.read_response()
+        if role[0] != b"master":
+            await self.disconnect(nowait=True)
+            raise RedisConnectionError("the Redis that was named as master is none")
+
+    async def read_response(self: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().read_response(*args, **options)  # type: ignore[misc]
+        except ResponseError as error:
+            # NOREPLICAS: cut off from its fleet, it takes nothing more (docs/redis.md).
+            if not isinstance(error, _DEPOSED) and not str(error).startswith("NOREPLICAS"):
+                raise
+            # As when it had died: whoever asked asks again, and finds the new one.
+            await self.disconnect(nowait=True)
+            code = type(error).__name__
+            raise RedisConnectionError(f"this Redis is no longer the master: {code}") from error
+
+
+class _FollowingTcp(_Following, _Tcp):
+    pass
+
+
+class _FollowingTls(_Following, _Tls):
+    pass
+
+
 class _Unix(_Cancellable, UnixDomainSocketConnection):
     pass
 
 
-_CONNECTIONS = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
+_DEPOSED = (AskError, ClusterDownError, MasterDownError, MovedError, ReadOnlyError)
+_FOLLOWING: dict[type, type] = {Connection: _FollowingTcp, SSLConnection: _FollowingTls}
+_CONNECTIONS: dict[type, type] = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,10 +144,13 @@ def connect(
     url: str,
     *,
     client_name: str,
+    account: str = "default",
     read_timeout_seconds: float = 2.0,
     max_connections: int = 32,
 ) -> Redis:
-    """A pooled client for `url` (redis://, rediss:// or unix://); connects on first use.
+    """A pooled client for `url` (core/urls.py says which there are); connects on first use.
+
+    Of a fleet it is the one server that has the keys of `account`, whichever that is when a connection is made.
 
     Replies are bytes. Commands are sent again, at most twice, when the connection broke: what is sent must
     bear being done twice. A time-out is never retried, since a slow server only gets slower. Whoever uses
@@ -103,8 +159,9 @@ def connect(
     no reason to say that Redis is gone.
     `client_name` is shown by CLIENT LIST. Close with `await client.aclose()`.
     """
+    fleet = parse(url)
     pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
-        url,
+        url if fleet is None else fleet.single,
         timeout=read_timeout_seconds,
         client_name=client_name,
         decode_responses=False,
@@ -121,7 +178,11 @@ def connect(
         driver_info=None,
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
-    pool.connection_class = _CONNECTIONS[pool.connection_class]
+    if fleet is None:
+        pool.connection_class = _CONNECTIONS[pool.connection_class]
+    else:
+        pool.connection_class = _FOLLOWING[pool.connection_class]
+        pool.connection_kwargs["topology"] = topology_of(fleet, account)
     return Redis.from_pool(pool)
 
 

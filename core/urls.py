@@ -4,10 +4,11 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from core.topology import SCHEMES, parse
+
 EMBEDDED = "embedded"
 
 _REDIS_WORKS = ("redis", "rediss", "unix")
-_REDIS_LATER = ("redis+cluster", "redis+sentinel")
 _DATABASE = ("postgresql", "postgres")
 _HOST_NAME = re.compile(r"^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9])?$")
 
@@ -36,13 +37,16 @@ def check_upstream_url(value: str) -> str:
 
 
 def check_redis_url(value: str) -> str:
-    """`embedded`, redis://HOST[:PORT][/DB], rediss://… or unix:///PATH[?db=N]."""
-    allowed = "must be `embedded` or a URL that begins with redis://, rediss:// or unix://"
+    """`embedded`, redis://HOST[:PORT][/DB], rediss://…, unix:///PATH[?db=N], or a fleet (core/topology.py)."""
+    allowed = (
+        "must be `embedded` or a URL that begins with redis://, rediss://, unix://, redis+cluster:// or "
+        "redis+sentinel://"
+    )
     if value == EMBEDDED:
         return value
+    if value.partition("://")[0] in SCHEMES:
+        return _check_fleet(value, allowed)
     parts = _split(value, allowed)
-    if parts.scheme in _REDIS_LATER:
-        raise ValueError(f"{parts.scheme}:// is not supported yet; {allowed}")
     if parts.scheme not in _REDIS_WORKS:
         raise ValueError(allowed)
     if parts.scheme == "unix":
@@ -56,6 +60,17 @@ def check_redis_url(value: str) -> str:
     _check_host(parts.hostname, allowed)
     if parts.path.strip("/") and not parts.path.strip("/").isdigit():
         raise ValueError(f"{allowed}; after the host only the number of a database may follow, as in /0")
+    return value
+
+
+def _check_fleet(value: str, allowed: str) -> str:
+    _check_printable(value, allowed)
+    try:
+        fleet = parse(value)
+    except ValueError as error:
+        raise ValueError(f"{allowed}; {error}") from None
+    for host, _ in fleet.nodes if fleet else ():
+        _check_host(host, allowed)
     return value
 
 
@@ -112,9 +127,7 @@ def reachable_host(host: str) -> str:
 
 
 def _split(value: str, allowed: str) -> SplitResult:
-    # What a shell or an editor slips in would otherwise surface as a strange host name much later.
-    if not value or not value.isascii() or not value.isprintable() or " " in value:
-        raise ValueError(allowed)
+    _check_printable(value, allowed)
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -123,6 +136,12 @@ def _split(value: str, allowed: str) -> SplitResult:
     if port == 0:
         raise ValueError(f"{allowed}; port 0 cannot be connected to")
     return parts
+
+
+def _check_printable(value: str, allowed: str) -> None:
+    # What a shell or an editor slips in would otherwise surface as a strange host name much later.
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(allowed)
 
 
 def _check_host(host: str, allowed: str) -> None:

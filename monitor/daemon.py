@@ -40,7 +40,7 @@ async def run(
     """
     clock = clock or SystemClock()
     with _listener(settings.monitor_listen) as sock:
-        redis = connect(settings.redis_url, client_name="calgate-monitor")
+        redis = connect(settings.redis_url, client_name="calgate-monitor", account=settings.account)
         database = _database(settings)
         watch = Watch(settings, redis, clock, None if database is None else database.read_indexes)
         try:

@@ -18,6 +18,7 @@ from calcom import ratelimit
 from calcom.account import Promises
 from calcom.paths import classify
 from calcom.ranges.trust import Terms
+from core import topology
 from core.clock import Clock, SystemClock
 from core.keys import Keys
 from core.redis import connect
@@ -94,7 +95,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     keys = Keys(settings.account)
     timing = Timing.of(settings)
     telemetry = Telemetry(counters)
-    redis = connect(settings.redis_url, client_name="calgate-proxy")
+    redis = connect(settings.redis_url, client_name="calgate-proxy", account=settings.account)
     epoch.guard(redis, keys, timing.remembered)
     http = upstream.transport(settings)
     background: list[asyncio.Task[None]] = []
@@ -107,10 +108,12 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         arrivals = Arrivals()
         process = f"{keys.told}:{uuid.uuid4().hex}"
         pushes = Pushes(settings.redis_url, keys, clock, process=process, near=near, landed=arrivals.landed)
+        follower = _follower(settings, redis, pushes, clock)
         store = Store(
             redis,
             keys,
             timing,
+            confirm=None if follower is None else follower.confirm,
             process=lambda: process if pushes.is_heard else "",
             most_entries=settings.cache_max_entries,
         )
@@ -167,6 +170,8 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         ready = Readiness(redis)
         await ready.look()
         background.append(spawn(pushes.run(), name="pushes"))
+        if follower is not None:
+            background.append(spawn(follower.run(), name="topology"))
         if isinstance(account, Account):
             background.append(spawn(account.run(), name="account"))
         yield (
@@ -213,6 +218,20 @@ def calls_of(
     )
     limiter = Limiter(redis, keys, Limits.of(settings), clock)
     return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
+
+
+def _follower(settings: Settings, redis: Redis, pushes: Pushes, clock: Clock) -> topology.Follower | None:
+    """Of a fleet of Redis: has this process go where its master is."""
+    fleet = topology.parse(settings.redis_url)
+    if fleet is None:
+        return None
+
+    async def elsewhere() -> None:
+        _log.warning("redis.moved")
+        pushes.reconnect()
+        await redis.connection_pool.disconnect(inuse_connections=True)
+
+    return topology.Follower(topology.topology_of(fleet, settings.account), clock, elsewhere)
 
 
 def keeper_of(settings: Settings, redis: Redis, keys: Keys) -> Keeper:

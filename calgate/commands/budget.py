@@ -74,7 +74,9 @@ def budget(loaded: Loaded, explain: bool, as_json: bool) -> None:
 async def _read(settings: Settings) -> list[Use]:
     # The database has nothing to say here, and need not be started.
     async with stores(settings.model_copy(update={"database_url": None})) as found:
-        redis = connect(found.settings.redis_url, client_name="calgate-budget")
+        redis = connect(
+            found.settings.redis_url, client_name="calgate-budget", account=found.settings.account
+        )
         try:
             return await read(redis, settings)
         except RedisError as error:

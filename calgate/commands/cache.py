@@ -157,7 +157,7 @@ class _Place:
 async def _place(settings: Settings) -> AsyncIterator[_Place]:
     # The database has nothing to say here, and need not be started.
     async with stores(settings.model_copy(update={"database_url": None})) as found:
-        redis = connect(found.settings.redis_url, client_name="calgate-cache")
+        redis = connect(found.settings.redis_url, client_name="calgate-cache", account=found.settings.account)
         try:
             yield _Place(redis, Keys(settings.account), found.settings)
         except RedisError as error:

@@ -84,7 +84,9 @@ class _Performance:
 
     async def run(self) -> None:
         """Traffic, watching and telling, until the time is over or this is cancelled; then the conclusion."""
-        redis = connect(self.built.settings.redis_url, client_name="calgate-demo")
+        redis = connect(
+            self.built.settings.redis_url, client_name="calgate-demo", account=self.built.settings.account
+        )
         try:
             async with Client(self.built.simulator.admin_url, timeout=5.0, clock=self.clock) as admin:
                 lifetime = self.built.settings.slots_ttl_seconds * self.wishes.speed

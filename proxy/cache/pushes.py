@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from core.clock import Clock
 from core.keys import Keys
+from core.topology import parse
 from proxy.cache.near import Near
 from proxy.cache.wire import Wire, connect, packed
 
@@ -71,6 +72,8 @@ class Pushes:
         self._refused: Refused | None = None
         self._mark = packed("SET", keys.near, 1, "PX", _NEAR_MS)
         self._ask = packed("ZRANGE", keys.writes, 0, -1)
+        self._role = packed("ROLE")
+        self._is_fleet = parse(url) is not None
         self._check = packed("EVAL", _LOST_WRITES, 1, keys.writes)
         self._wire: Wire | None = None
 
@@ -90,6 +93,11 @@ class Pushes:
             return False
         wire.send(self._check, lambda reply: checked(reply == 0))
         return True
+
+    def reconnect(self) -> None:
+        """Look again for the server to listen to."""
+        if self._wire is not None:
+            self._wire.close()
 
     async def run(self) -> None:
         """Listen until cancelled, through however many connections."""
@@ -113,7 +121,13 @@ class Pushes:
         self._lost.clear()
         self._subscribed.clear()
         self._refused = None
-        wire = await connect(self._url, name="calgate-near", on_push=self._heard, on_lost=self._lost.set)
+        wire = await connect(
+            self._url,
+            account=self._keys.account,
+            name="calgate-near",
+            on_push=self._heard,
+            on_lost=self._lost.set,
+        )
         self._wire = wire
         try:
             wire.tell("SUBSCRIBE", self._keys.told, self._process)
@@ -160,6 +174,13 @@ class Pushes:
                     near.proven(asked_at, [write.decode() for write in reply])
 
         wire.send(self._ask, answered)
+        if self._is_fleet:
+            wire.send(self._role, lambda reply: self._deposed(wire, reply))
+
+    def _deposed(self, wire: Wire, reply: Any) -> None:
+        """Give up a server that is no longer the master: what is asked of it would be answered, with the past."""
+        if isinstance(reply, RedisError) or reply[0] != b"master":
+            self._refuse(wire, "ROLE", reply)
 
     def _refuse(self, wire: Wire, command: str, reply: Any) -> None:
         """Give the connection up. One that broke by itself was not refused anything."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -142,6 +142,7 @@ class Store:
     Every method is one round trip. Redis' own errors pass through: to whoever serves, a cache out of
     reach is a miss, but a write whose resolution did not arrive must be tried again.
     *process* names the channel that Redis knows this process by for as long as it lives, '' while there is none.
+    *confirm* raises where a fleet may have had another master by the time something was written.
     """
 
     def __init__(
@@ -152,12 +153,14 @@ class Store:
         *,
         process: Callable[[], str] = lambda: "",
         most_entries: int = 20_000,
+        confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._redis = redis
         self._keys = keys
         self._timing = timing
         self._process = process
         self._most_entries = most_entries
+        self._confirm = confirm
         self._lookup = Script(redis, keys, lua(__package__, "stamps", "bump", "lookup"))
         self._fill_begin = Script(redis, keys, lua(__package__, "stamps", "fill_begin"))
         self._fill_renew = Script(redis, keys, lua(__package__, "fill_renew"))
@@ -351,6 +354,9 @@ class Store:
                 *fields,
             ],
         )
+        if self._confirm is not None:
+            # Written to a master that was just replaced it would be lost. Written again it does no harm.
+            await self._confirm()
         return int(generation)
 
     async def write_refused(self, write: str) -> None:

@@ -17,6 +17,8 @@ from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
+from core.topology import parse, topology_of
+
 Reply = Callable[[Any], None]
 """Takes one reply: a value, or the RedisError that came instead of it. Must not raise."""
 
@@ -114,12 +116,20 @@ def packed(*parts: str | bytes | int) -> bytes:
     return b"*%d\r\n%b" % (len(encoded), b"".join(pieces))
 
 
-async def connect(url: str, *, name: str, on_push: Push, on_lost: Callable[[], None]) -> Wire:
-    """Open a connection that speaks RESP3. Raises RedisError or OSError when there is none to be had."""
-    where: dict[str, Any] = dict(parse_url(url))
+async def connect(
+    url: str, *, name: str, account: str = "default", on_push: Push, on_lost: Callable[[], None]
+) -> Wire:
+    """Open a connection that speaks RESP3, of a fleet to the one server that has the keys of *account*.
+
+    Raises RedisError or OSError when there is none to be had.
+    """
+    fleet = parse(url)
+    where: dict[str, Any] = dict(parse_url(url if fleet is None else fleet.single))
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
+            if fleet is not None:
+                where["host"], where["port"] = await topology_of(fleet, account).master()
             if "path" in where:
                 _, wire = await loop.create_unix_connection(lambda: Wire(on_push, on_lost), where["path"])
             else:
@@ -129,6 +139,8 @@ async def connect(url: str, *, name: str, on_push: Push, on_lost: Callable[[], N
                 )
             try:
                 await _greet(wire, where, name)
+                if fleet is not None and (await wire.call("ROLE"))[0] != b"master":
+                    raise RedisConnectionError("the Redis that was named as master is none")
             except BaseException:
                 wire.close()
                 raise

@@ -38,6 +38,7 @@ async def run(settings: Settings, slot: int) -> None:
         redis = connect(
             settings.redis_url,
             client_name=f"calgate-worker-{slot}",
+            account=settings.account,
             read_timeout_seconds=timing.block_seconds + 5.0,
         )
         beating = spawn(_beat(numbers, clock), name="worker.beat")

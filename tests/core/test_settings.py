@@ -171,18 +171,19 @@ WRONG = {
         ),
     ),
     "redis of another kind": (
-        {"CALGATE_REDIS_URL": "redis+cluster://:hunter2@a:1"},
+        {"CALGATE_REDIS_URL": "redis+sentinel://:hunter2@a:1"},
         (
-            "redis_url = 'redis+cluster://***@a:1' (from the environment variable CALGATE_REDIS_URL): redis+cluster:// "
-            "is not supported yet; must be `embedded` or a URL that begins with redis://, rediss:// or unix://"
+            "redis_url = 'redis+sentinel://***@a:1' (from the environment variable CALGATE_REDIS_URL): must be "
+            "`embedded` or a URL that begins with redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://; "
+            "sentinels need the name of their service, as in redis+sentinel://host:26379/mymaster"
         ),
     ),
     "redis database": (
         {"CALGATE_REDIS_URL": "redis://h/first"},
         (
             "redis_url = 'redis://h/first' (from the environment variable CALGATE_REDIS_URL): must be `embedded` or a "
-            "URL that begins with redis://, rediss:// or unix://; after the host only the number of a database may "
-            "follow, as in /0"
+            "URL that begins with redis://, rediss://, unix://, redis+cluster:// or redis+sentinel://; after the host "
+            "only the number of a database may follow, as in /0"
         ),
     ),
     "database": (

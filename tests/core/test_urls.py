@@ -65,6 +65,9 @@ def test_a_listener_on_every_address_is_reached_on_loopback() -> None:
         "rediss://u:p@h",
         "redis://[::1]:6379",
         "unix:///run/r.sock?db=0",
+        "redis+cluster://h",
+        "rediss+cluster://u:p@h:7000,[::1]:7001",
+        "redis+sentinel://h:26379,i/mymaster?db=2",
     ],
 )
 def test_every_supported_kind_of_redis_url_passes_unchanged(url: str) -> None:
@@ -82,6 +85,15 @@ def test_every_supported_kind_of_redis_url_passes_unchanged(url: str) -> None:
         "redis://h:99999",
         "unix://run/r.sock",
         "redis://a b",
+        "redis+cluster://",
+        "redis+cluster://h:7000,",
+        "redis+cluster://h:x",
+        "redis+cluster://h/0",
+        "redis+sentinel://h",
+        "redis+sentinel://h/a/b",
+        "redis+sentinel://h/a?db=x",
+        "redis+sentinel://h/a?ssl=1",
+        "redis+sentinel://-h-/a",
     ],
 )
 def test_what_is_no_redis_url_is_refused(url: str) -> None:
