@@ -15,6 +15,7 @@ from tests.tools import eventually
 
 pytestmark = pytest.mark.acceptance
 
+_ATTEMPTS = 4
 READS, BOOKINGS = (100_000, 1_000) if IS_SOAK else (10_000, 150)
 SPEED = 20
 # Cal.com's 2 s at this speed; the margin covers travel, which no speed factor shrinks.
@@ -77,6 +78,12 @@ async def test_with_a_known_account_fewer_answers_go_and_none_is_stale(tmp_path:
 
 @pytest.mark.timeout(1800)
 async def test_the_judge_finds_stale_answers_when_the_hold_off_is_switched_off(tmp_path: Path) -> None:
+    """A leak is a race, and a busy machine may lose it now and then; one that cannot be seen at all fails here."""
     without = {"upstream_slots_cache_seconds": 0, "upstream_slots_cache_margin_seconds": 0}
-    _, verdict = await run(tmp_path, **without)
-    assert verdict["stale"] > 0
+    found = 0
+    for attempt in range(_ATTEMPTS):
+        _, verdict = await run(tmp_path / str(attempt), **without)
+        found += verdict["stale"]
+        if found > 0:
+            break
+    assert found > 0
