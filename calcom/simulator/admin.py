@@ -229,6 +229,15 @@ class Admin:
         self._sim.world.set_calendar_broken(values["userId"], values["broken"], self._sim.clock.now())
         return {"version": self._sim.world.version}
 
+    def plain(self, body: Mapping[str, Any]) -> Answer:
+        """POST /event-types/plain: `ids` of round robins in which nobody stands in for anybody (contract 8, row 11)."""
+        ids = body.get("ids")
+        known = self._sim.world.state.event_types
+        if not isinstance(ids, list) or not all(one in known for one in ids):
+            raise AdminError("ids: a list of event types that there are")
+        self._sim.world.make_plain(ids, self._sim.clock.now())
+        return {"version": self._sim.world.version}
+
     def webhooks(self, _: Mapping[str, Any]) -> Answer:
         """GET /webhooks: what was delivered, and how it went."""
         return {"log": list(self._sim.webhooks.log), "lost": self._sim.webhooks.lost}
@@ -271,6 +280,7 @@ def admin_app(simulation: Simulation) -> Starlette:
         ("POST", "/calendars/events", admin.put_event),
         ("POST", "/calendars/events/delete", admin.delete_event),
         ("POST", "/calendars/broken", admin.broken),
+        ("POST", "/event-types/plain", admin.plain),
         ("GET", "/webhooks", admin.webhooks),
         ("POST", "/webhooks", admin.ratios),
         ("POST", "/oracle/truth", admin.truth),

@@ -357,3 +357,12 @@ class World:
     def set_calendar_broken(self, user_id: int, broken: bool, now: datetime) -> None:
         """Makes a user's calendars unreadable, or readable again."""
         self._commit(calendars.set_broken(self.state, user_id, broken), now, "set_calendar_broken")
+
+    def make_plain(self, event_types: Iterable[int], now: datetime) -> None:
+        """Takes from round robins what the API does not show of them: how far ahead of others a host may be."""
+        changed = {one: replace(self.state.event_types[one], max_lead=None) for one in event_types}
+        known = self.state.event_types
+        for event_type, made in changed.items():
+            known = known.set(event_type, made)
+        state = replace(self.state, event_types=known)
+        self._commit(Outcome(state, None), now, "make_plain")

@@ -171,3 +171,44 @@ def coalesce(**options: Any) -> tuple[Needs, Play]:
 
     plan = scenario.Plan(**options)
     return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+@loadtest.command()
+@click.option(
+    "--days", type=click.IntRange(1, 60), default=30, show_default=True, help="Cached of each service."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1, 100), default=1, show_default=True, help="Of 12 bookings each."
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--promised/--not-promised",
+    default=True,
+    show_default=True,
+    help="Whether the operator vouches that the round robins are plain; see docs/reach.md.",
+)
+@_scenario
+def invalidation(**options: Any) -> tuple[Needs, Play]:
+    """What a booking makes go, beside clearing everything and the report's better way: few, and none too few."""
+    from loadtest.scenarios import invalidation as scenario
+
+    plan = scenario.Plan(**options)
+    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+@loadtest.command()
+@click.option(
+    "--rate", type=click.FloatRange(1, 1000), default=100.0, show_default=True, help="Looks a second."
+)
+@click.option("--seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="That count.")
+@click.option("--warm", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds before.")
+@click.option("--looks-per-booking", type=click.IntRange(1), default=1000, show_default=True, metavar="N")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Gateways.")
+@_scenario
+def trace(**options: Any) -> tuple[Needs, Play]:
+    """Overlapping looks of 7, 14 and 30 days: how few calls to Cal.com it takes, beside a cache by URL."""
+    from loadtest.scenarios import trace as scenario
+
+    plan = scenario.Plan(**options)
+    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)

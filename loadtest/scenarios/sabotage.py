@@ -17,8 +17,8 @@ from typing import Any, Final
 from calcom.reach import RULES, reach_of_write
 from core import log
 from core.runner import run
-from core.settings import load
-from proxy import server
+from core.settings import Settings, load
+from proxy import server, wiring
 from proxy.account import reaching
 from proxy.cache.near import Near
 from proxy.cache.pushes import Pushes
@@ -50,10 +50,12 @@ def fencing() -> None:
 def hold_off() -> None:
     """Cal.com's own slot cache is taken for the truth."""
 
-    def timing(**options: Any) -> Timing:
-        return Timing(**(options | {"hold_off": 0.0}))
+    original = Timing.of
 
-    _replace(server, "Timing", timing)
+    def of(settings: Settings) -> Timing:
+        return dataclasses.replace(original(settings), hold_off=0.0)
+
+    _replace(Timing, "of", of)
 
 
 def pushes() -> None:
@@ -71,7 +73,7 @@ def near_lease() -> None:
     """Copies in a process are trusted however long Redis was not heard, and writers wait for none of them; what
     is heard comes late, as over a line that stalls.
     """
-    _replace(server, "Near", partial(Near, lease=3600.0))
+    _replace(wiring, "Near", partial(Near, lease=3600.0))
     _replace(Store, "write_begin", _hurried(Store.write_begin))
     _replace(Pushes, "_told", _late(Pushes._told))
 

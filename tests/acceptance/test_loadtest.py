@@ -52,3 +52,11 @@ def test_the_judge_of_the_race_finds_what_processes_that_hear_nothing_go_on_serv
 def test_a_crowd_of_identical_misses_is_one_call() -> None:
     _, report = played("coalesce", "--misses", "500", "--trials", "1")
     assert (report["figures"]["calls"], report["figures"]["answered"]) == (1, 500), report
+
+
+@pytest.mark.timeout(250)
+def test_a_booking_leaves_no_untrue_answer_and_most_true_ones() -> None:
+    code, report = played("invalidation", "--days", "12")
+    assert code == 0, report
+    dropped = report["figures"]["dropped by a write"]
+    assert 0 < dropped["mean"] < report["figures"]["answers cached before a write"]

@@ -208,3 +208,10 @@ def test_a_call_nobody_serves_is_in_the_journal_all_the_same(simulator: Served) 
     simulator.api.get("/v2/nothing")
     (entry,) = simulator.admin("/journal", method="GET")["entries"]
     assert (entry["endpoint_class"], entry["bucket"], entry["status"]) == ("unknown", "uncounted", 404)
+
+
+def test_a_round_robin_can_be_made_plain_and_only_what_there_is(simulator: Served) -> None:
+    made = simulator.admin("/event-types/plain", {"ids": [106, 116]})
+    assert made["version"] == 1
+    assert simulator.port.post("/event-types/plain", json={"ids": [999]}).status_code == 400
+    assert simulator.port.post("/event-types/plain", json={"ids": 116}).status_code == 400

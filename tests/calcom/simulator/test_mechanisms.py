@@ -276,6 +276,8 @@ def test_mechanism_11_fairness_hides_the_time_of_hosts_who_are_ahead() -> None:
     assert times(world, 101) == MORNING  # ann can still take 09:00
     assert book(world, "2026-03-04T09:00", 101).user_id == 1
     assert times(world, 101) == without("09:00")  # now only bob may be asked
+    world.make_plain([101], NOW)
+    assert times(world, 101) == MORNING
 
 
 def test_mechanism_12_a_recurring_booking_takes_many_dates_and_gives_the_rest_back() -> None:
