@@ -121,7 +121,7 @@ def looks(seconds: float, rate: float, today: date, dice: random.Random) -> Iter
 
 
 def by_url(asked: Iterable[Look], ttl: float, bookings: Iterable[tuple[float, int]] = ()) -> int:
-    """The calls of a cache by URL that keeps every answer for *ttl* seconds, less those that show a day booked since."""
+    """The calls of a cache by URL that keeps an answer for *ttl* seconds, unless a day that it shows is booked."""
     fetched: dict[str, float] = {}
     booked = sorted(bookings)
     calls = 0
