@@ -157,6 +157,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
             fetcher,
             lives=lives,
             types_of=account.types_of,
+            notice_of=account.notice_of,
             near=near,
             telemetry=telemetry,
             clock=clock,

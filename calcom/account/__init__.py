@@ -15,7 +15,6 @@ from calcom.account.facts import (
 from calcom.account.forgetting import forget
 from calcom.account.learning import learn
 from calcom.account.resolving import resolve
-from calcom.account.saved import restored, saved
 
 __all__ = [
     "NO_PARENT",
@@ -31,6 +30,4 @@ __all__ = [
     "forget",
     "learn",
     "resolve",
-    "restored",
-    "saved",
 ]

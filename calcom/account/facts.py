@@ -35,7 +35,7 @@ class EventTypeFacts:
 
     `hosts` are the user ids that may host it, the owner of an individual one included; with
     `assigns_all_members` they are the members of the team besides. `parent_id` is that of a managed child.
-    `seats` is 0 for a type without seats.
+    `seats` is 0 for a type without seats, `notice` how long before its start a slot is offered last.
     """
 
     id: int
@@ -62,6 +62,7 @@ class EventTypeFacts:
     blocks_pending: bool | None = None
     schedule_id: int | None = None
     hidden: bool | None = None
+    notice: int | None = None
 
     @property
     def limit_periods(self) -> frozenset[str] | None:

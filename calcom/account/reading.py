@@ -95,6 +95,7 @@ def event_type(
         blocks_pending=_blocks(policy),
         schedule_id=(whole(record["scheduleId"]) or NO_SCHEDULE) if "scheduleId" in record else None,
         hidden=_flag(record, "hidden"),
+        notice=_minutes(record, "minimumBookingNotice"),
     )
 
 

@@ -62,6 +62,10 @@ class Stranger:
         """An empty one."""
         return AccountMap.empty()
 
+    def notice_of(self, event_type: int) -> float:
+        """Not known."""
+        return 0.0
+
     def listens_to(self, method: str, target: bytes, kind: Classified) -> bool:
         """To nothing."""
         return False
@@ -141,6 +145,11 @@ class Account:
             if named.isascii() and named.isdigit():
                 self._known_since.pop(int(named), None)
         return types if known else None
+
+    def notice_of(self, event_type: int) -> float:
+        """Seconds before its start at which a slot is offered last, 0 where that is not known; no round trip."""
+        facts = self._keeper.current(self._clock.now()).event_types.get(event_type)
+        return 60.0 * (facts.notice or 0) if facts is not None else 0.0
 
     def listens_to(self, method: str, target: bytes, kind: Classified) -> bool:
         """Whether the answer to this read tells something worth remembering."""

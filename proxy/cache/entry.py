@@ -83,12 +83,14 @@ def varies(headers: Iterable[tuple[str, str]]) -> bool:
     return any(part not in _SAME_FOR_ALL for part in named if part)
 
 
-def lifetime(status: int, body: bytes, *, now: float, empties: int = 0, limits: Lives) -> Life | None:
+def lifetime(
+    status: int, body: bytes, *, now: float, empties: int = 0, limits: Lives, notice: float = 0.0
+) -> Life | None:
     """How long an answer about availability may be served; `None` when it must not be kept.
 
-    It is no longer fresh when the next slot offered begins (mechanism 20: slots pass without any write), and
-    soon when nothing is offered at all: each further empty answer is believed twice as long as the one before,
-    of which *empties* came. *now* is Unix seconds.
+    It is no longer fresh when the next slot offered begins (mechanism 20: slots pass without any write), or *notice*
+    seconds before, and soon when nothing is offered at all: each further empty answer is believed twice as long as
+    the one before, of which *empties* came. *now* is Unix seconds.
     """
     if len(body) > MAX_BODY_BYTES:
         return None
@@ -104,8 +106,8 @@ def lifetime(status: int, body: bytes, *, now: float, empties: int = 0, limits: 
         fresh = min(limits.ttl, EMPTY_SECONDS * 2 ** min(empties, 16))
         # Never in the place of a good answer while Cal.com cannot be asked.
         return Life(fresh, fresh, empties + 1)
-    # A slot that has begun already cannot get any older; then only the others, or the ordinary limit, hold.
-    fresh = min([limits.ttl, *(start - now for start in starts if start > now)])
+    # A slot that has passed already cannot get any older; then only the others, or the ordinary limit, hold.
+    fresh = min([limits.ttl, *(start - notice - now for start in starts if start - notice > now)])
     return Life(fresh, fresh + max(limits.stale, limits.stale_if_error))
 
 

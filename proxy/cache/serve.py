@@ -34,13 +34,16 @@ class SlotsCache:
         *,
         lives: Lives,
         types_of: Callable[[Query], frozenset[int] | None],
+        notice_of: Callable[[int], float] = lambda event_type: 0.0,
         near: Near,
         telemetry: Telemetry,
         clock: Clock,
         ranges: Callable[[Asking], Ranges] | None = None,
     ) -> None:
-        """*types_of* tells which event types an answer shows, `None` when that is not certain; *near* holds copies,
-        *ranges* makes what shares windows, if anything shall."""
+        """*types_of* tells which event types an answer shows, `None` when that is not certain; *notice_of* how many
+        seconds before its start a slot of one is last offered, as far as that is known; *near* holds copies, *ranges*
+        makes what shares windows, if anything shall.
+        """
         self._near = near
         self._telemetry = telemetry
         self._clock = clock
@@ -49,8 +52,9 @@ class SlotsCache:
         self._ranges = (
             ranges(lambda query, call: self._asking(query, call, types_of(query))) if ranges else None
         )
-        self._life = partial(lifetime, limits=lives)
+        self._lives = lives
         self._types_of = types_of
+        self._notice_of = notice_of
 
     async def answer(self, query: Query, call: Call, demand: Demand = NOTHING) -> Answer:
         """Answer *query*, asking Cal.com by *call* if need be. Raises Refused."""
@@ -78,15 +82,16 @@ class SlotsCache:
         return answer
 
     def _asking(self, query: Query, call: Call, types: frozenset[int] | None) -> tuple[Ask, Show]:
+        notice = self._notice_of(next(iter(types))) if types and len(types) == 1 else 0.0
         ask = Ask(
             f"{call.credential.bucket}:{query.key}",
             query.span,
             call,
             read_by(types, query.days),
-            self._life,
+            partial(lifetime, limits=self._lives, notice=notice),
             is_secret=any(name == "bookingUidToReschedule" for name, _ in query.parameters),
         )
-        return ask, partial(_shown, types)
+        return ask, partial(_shown, types, notice)
 
     def _from_near(self, held: Held, now: float) -> Answer:
         age = now - held.stored_at
@@ -114,8 +119,8 @@ class SlotsCache:
         return await self._fetcher.pass_through(query, call)
 
 
-def _shown(types: frozenset[int] | None, entry: Entry, looked: Looked) -> bytes | None:
-    """The entry's body without what writes took from it and what has begun since; `None` if that cannot be said."""
+def _shown(types: frozenset[int] | None, notice: float, entry: Entry, looked: Looked) -> bytes | None:
+    """The entry's body without what writes took from it and what has passed since; `None` if that cannot be said."""
     gone: list[tuple[int, int]] = []
     if looked.overlays:
         if types is None or len(types) != 1:
@@ -127,6 +132,7 @@ def _shown(types: frozenset[int] | None, entry: Entry, looked: Looked) -> bytes 
                 return None
             gone += taken
     if looked.now >= entry.fresh_until and entry.status == 200:
-        # Slots pass without any write (mechanism 20).
-        gone.append((0, int(looked.now) + 1))
+        # Slots pass without any write (mechanism 20). Of the notice only what the clock took since: where it is not
+        # what we think it is, Cal.com's answer is right.
+        gone += [(0, int(looked.now) + 1), (int(entry.stored + notice), int(looked.now + notice) + 1)]
     return subtract(entry.body, gone) if gone else entry.body

@@ -149,3 +149,9 @@ def test_types_conflict_through_any_host(desk: Desk) -> None:
     assert conflict_set(desk.account, 110) == {110, 121, 105, 106}, "Daniel's own, and where he hosts"
     assert conflict_set(desk.account, 119) == {104, 107, 116, 117, 119}, "a managed child is its owner's"
     assert conflict_set(AccountMap.empty(), 5) == {5}
+
+
+def test_the_notice_is_learned_where_it_is_told(desk: Desk) -> None:
+    desk.read("/v2/event-types", 2, TYPES)
+    assert desk.account.event_types[115].notice == 1440
+    assert desk.account.event_types[103].notice == 60

@@ -37,6 +37,17 @@ def test_an_answer_ends_when_its_next_slot_begins() -> None:
     assert fresh(body) == pytest.approx(10)
 
 
+def test_where_slots_are_offered_until_a_while_before_an_answer_ends_that_much_earlier() -> None:
+    limits = Lives(ttl=600)
+    near, far = (
+        slots("2050-09-05T11:01:00.000Z"),
+        slots("2050-09-05T10:59:00.000Z", "2050-09-05T11:02:00.000Z"),
+    )
+    ends = [lifetime(200, body, limits=limits, now=NOW, notice=7200.0) for body in (near, far)]
+    # A slot within the notice is no reason: then it is not the notice that we think it is.
+    assert [one.fresh for one in ends if one] == [60.0, 120.0]
+
+
 def test_a_slot_already_begun_does_not_hide_the_next_one() -> None:
     body = slots("2050-09-05T08:59:00.000Z", "2050-09-05T09:00:30.000Z")
     assert fresh(body) == pytest.approx(30)

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
 from core.keys import Keys
 from proxy.cache import fetch
-from proxy.cache.stamps import Fields
-from proxy.cache.store import Store
+from proxy.cache.entry import Entry
+from proxy.cache.serve import _shown
+from proxy.cache.store import Looked, Store
 from tests.proxy.conftest import Start, settled
 from tests.proxy.running import HOLD_OFF, SLOTS_URL, Running
 from tests.proxy.upstream import SLOTS, Gate, Reply, Seen, Upstream
@@ -314,10 +318,10 @@ async def test_while_a_write_is_over_and_redis_not_told_nothing_kept_is_served(
     asked, may_answer = asyncio.Event(), asyncio.Event()
     real = Store.write_end
 
-    async def slow(store: Store, write: str, *, known: bool, fields: Fields, overlay: str) -> int:
+    async def slow(store: Store, write: str, **options: Any) -> int:
         asked.set()
         await may_answer.wait()
-        return await real(store, write, known=known, fields=fields, overlay=overlay)
+        return await real(store, write, **options)
 
     monkeypatch.setattr(Store, "write_end", slow)
     write = asyncio.ensure_future(gateway.post())
@@ -345,3 +349,16 @@ async def test_a_hit_is_answered_from_the_process_itself_until_another_process_w
     assert (await writer.post()).status_code == 201
     for _ in range(20):
         assert (await reader.get()).content == AFTER
+
+
+def test_what_has_come_within_the_notice_since_is_not_shown_and_what_was_within_it_before_is() -> None:
+    stored = datetime(2050, 9, 5, 9, tzinfo=UTC).timestamp()
+    starts = [f"2050-09-05T{time}:00.000Z" for time in ("08:59", "10:30", "11:00", "11:05", "11:06", "12:00")]
+    body = orjson.dumps({"status": "success", "data": {"2050-09-05": [{"start": start} for start in starts]}})
+    entry = Entry(body, (), stored, stored + 60, stored + 600)
+    looked = Looked(stored + 300, 0, entry)
+    shown = _shown(frozenset({7}), 7200.0, entry, looked)
+    assert shown is not None
+    left = [slot["start"][11:16] for slot in orjson.loads(shown)["data"]["2050-09-05"]]
+    # 10:30 was offered although two hours ahead is 11:00: Cal.com knows its notice better.
+    assert left == ["10:30", "11:06", "12:00"]
