@@ -143,6 +143,10 @@ class Keys:
         """JSON: what was last told of one booking."""
         return self._key(f"bk:{uid}")
 
+    def idempotent(self, digest: str) -> str:
+        """Hash: what became of the write that a client gave this key."""
+        return self._key(f"ik:{digest}")
+
     @property
     def credentials(self) -> str:
         """Hash: credential digest to the alias that metrics show."""

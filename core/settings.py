@@ -206,6 +206,12 @@ class Settings(BaseSettings):
         description="Seconds that event types, schedules, teams and the like are kept for who asked; calendars at "
         "most 5. 0 passes all of these on.",
     )
+    idempotency_seconds: _Seconds = Field(
+        ge=60,
+        le=604_800,
+        default=86_400,
+        description="Seconds for which a write sent again with the same Idempotency-Key gets the answer of the first.",
+    )
     overlay_seconds: _Seconds = Field(
         ge=0,
         le=60,

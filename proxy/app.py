@@ -25,8 +25,11 @@ from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
 from proxy.edge.shortcut import Shortcut, plain
+from proxy.idempotency.once import Once, key_of
+from proxy.idempotency.record import Reply
 from proxy.outlive import outlive
 from proxy.refusals import (
+    BadIdempotencyKey,
     BadPath,
     Broken,
     ClientGone,
@@ -58,6 +61,7 @@ class Gateway:
     reads: ReadsCache
     upstream: Upstream
     writes: Writes
+    once: Once
     account: Account | Stranger
     telemetry: Telemetry
     log: AccessLog
@@ -192,17 +196,30 @@ class Gateway:
 
     async def _write(self, request: Request, kind: Classified) -> None:
         """A write: once it has left, neither a client that goes away nor a stop may interrupt it."""
+        key = key_of(request.headers) if kind.touches_slots else None
         call = await self._call(request, kind, plain=kind.touches_slots)
+        if key is not None and not isinstance(call.body, bytes):
+            raise BadIdempotencyKey
         if isinstance(call.body, bytes):
-            await outlive(self._write_through(request, call), name="write")
+            await outlive(self._write_through(request, call, key), name="write")
         else:
             # A body that is still coming dies with its client, and is then no complete request upstream.
-            await self._write_through(request, call)
+            await self._write_through(request, call, None)
 
-    async def _write_through(self, request: Request, call: Call) -> None:
+    async def _write_through(self, request: Request, call: Call, key: bytes | None) -> None:
         if not call.kind.touches_slots:
             await self._stream(request, call, None)
             return
+        if key is None:
+            reply = await self._written(request, call)
+        else:
+            reply = await self.once.run(key, call, lambda: self._written(request, call))
+            request.facts["replayed"] = reply.is_replayed
+        detail = b"calgate; detail=replayed" if reply.is_replayed else b"calgate; fwd=method"
+        await request.answer(reply.status, [*reply.headers, (b"cache-status", detail)], reply.body)
+
+    async def _written(self, request: Request, call: Call) -> Reply:
+        """Make the write. When this returns, no process serves the old availability any more."""
         async with self.writes.intent() as intent:
             async with self.account.informed(intent, call) as told:
                 try:
@@ -218,10 +235,8 @@ class Gateway:
                 intent.fields = (*intent.fields, SETTING)
         if told.reach is not None:
             request.facts["reach"] = sorted({touch.rule for touch in told.reach.touches})
-        # Only now: when the client reads its answer, no process serves the old availability any more.
         request.facts["upstream_status"] = response.status_code
-        headers = [*returned(response.headers.raw), (b"cache-status", b"calgate; fwd=method")]
-        await request.answer(response.status_code, headers, body)
+        return Reply(response.status_code, returned(response.headers.raw), body)
 
     async def _pass(
         self, request: Request, call: Call, *, offered: Query | None = None, is_heard: bool = False

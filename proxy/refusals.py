@@ -97,6 +97,27 @@ class OutcomeUnknown(Refused):
     reason = "unknown_outcome"
 
 
+class BadIdempotencyKey(Refused):
+    """Calgate - Idempotency-Key must be one value of 1 to 255 ASCII characters, on a body of at most 64 KiB."""
+
+    status = 400
+    reason = "idempotency_key"
+
+
+class KeyReused(Refused):
+    """Calgate - this Idempotency-Key was used for another request. A new request needs a new key."""
+
+    status = 422
+    reason = "idempotency_key"
+
+
+class StillRunning(Refused):
+    """Calgate - a request with this Idempotency-Key is still under way. Please try again."""
+
+    status = 409
+    reason = "still_running"
+
+
 class BodyTooLarge(Refused):
     """The request body is larger than this gateway forwards."""
 

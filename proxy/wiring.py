@@ -48,6 +48,7 @@ from proxy.edge.headers import encoded, forwarded
 from proxy.edge.shortcut import Shortcut
 from proxy.governor.limiter import Limiter, Limits
 from proxy.governor.purpose import Purpose
+from proxy.idempotency.once import Once
 from proxy.telemetry import Telemetry
 from proxy.writes import Writes
 
@@ -181,6 +182,14 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                 reads=reads,
                 upstream=calls,
                 writes=writes,
+                once=Once(
+                    redis,
+                    keys,
+                    calls,
+                    clock,
+                    kept=settings.idempotency_seconds,
+                    landing=settings.upstream_read_timeout_seconds + timing.doubt,
+                ),
                 telemetry=telemetry,
                 log=log,
                 shortcut=Shortcut(near, pushes, lambda: writes.is_settled, telemetry, log, clock),

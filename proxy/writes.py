@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 # A refusal before the request was looked at proves that nothing was written (contract 5.4); any other answer
 # does not, not even an error.
-_REFUSED_BEFORE = frozenset({401, 403, 429})
+REFUSED_BEFORE = frozenset({401, 403, 429})
 
 # The upstream, or the edge before it, gave up waiting; the write itself may still land.
 _STILL_RUNNING = frozenset({408, 499, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526})
@@ -49,7 +49,7 @@ class Intent:
 
     @property
     def changed_nothing(self) -> bool:
-        return not self.sent or self.status in _REFUSED_BEFORE
+        return not self.sent or self.status in REFUSED_BEFORE
 
     @property
     def outcome_known(self) -> bool:

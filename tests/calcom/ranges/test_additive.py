@@ -121,7 +121,7 @@ def test_limits_that_fit_into_a_window_widen_it(limits: Any) -> None:
 
 NO_MATTER = {
     "id", "slug", "owner_id", "team_id", "parent_id", "recurs", "confirms", "blocks_pending", "schedule_id",
-    "hidden",
+    "hidden", "notice",
 }  # fmt: skip
 
 

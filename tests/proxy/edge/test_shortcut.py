@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import FakeClock
-from proxy import server
+from proxy import wiring
 from proxy.cache.entry import Entry
 from proxy.cache.near import Held, Near
 from proxy.edge.access_log import AccessLog
@@ -201,7 +201,7 @@ async def three(start: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatc
 
     upstream.script = slots
     quick, asking = await start(l1=True), await start(l1=False)
-    monkeypatch.setattr(server, "Shortcut", lambda *_: None)
+    monkeypatch.setattr(wiring, "Shortcut", lambda *_: None)
     return Three(quick, asking, await start(l1=False))
 
 

@@ -1,0 +1,15 @@
+-- Write down what came of an attempt.
+-- KEYS: record
+-- ARGV: token, word (done, doubt or nothing), status, headers, body
+-- Returns 1, or 0 when the record is somebody else's by now.
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then
+  return 0
+end
+if ARGV[2] == 'nothing' then
+  redis.call('DEL', KEYS[1])
+elseif ARGV[2] == 'done' then
+  redis.call('HSET', KEYS[1], 'state', 'done', 'status', ARGV[3], 'headers', ARGV[4], 'body', ARGV[5])
+else
+  redis.call('HSET', KEYS[1], 'state', 'doubt')
+end
+return 1
