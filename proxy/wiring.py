@@ -99,10 +99,10 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     redis = connect(settings.redis_url, client_name="calgate-proxy", account=settings.account)
     epoch.guard(redis, keys, timing.remembered)
     http = upstream.transport(settings)
+    log = AccessLog(which=settings.access_log)
     background: list[asyncio.Task[None]] = []
     try:
         calls = calls_of(settings, http, redis, keys, telemetry, clock)
-        log = AccessLog(which=settings.access_log)
         # Without a lease copies are used only after Redis was asked.
         lease = NEAR_LEASE if settings.l1 else 0.0
         near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes, lease=lease)
@@ -207,6 +207,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         await asyncio.gather(*background, return_exceptions=True)
         await http.aclose()
         await redis.aclose()
+        log.flush()
 
 
 def calls_of(

@@ -67,39 +67,18 @@ class AccessLog:
         """Log one finished request; *extra* holds facts only, never text a client sent."""
         if self._which == "off" or (self._which == "no-hits" and outcome == "hit"):
             return
-        line = {
-            "ts": timestamp(now),
-            "event": "request",
-            "request_id": request_id,
-            "method": method,
-            "path": template(path),
-            "route": route,
-            "status": status,
-            "outcome": outcome,
-            "ms": round(seconds * 1000, 2),
-            **extra,
-        }
-        self._put([*self._held, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)])
+        line = _line(now, request_id, method, template(path), route, status, outcome, seconds, extra)
+        self._put([*self._held, line])
 
     def hit(self, clock: Clock, request_id: bytes, age: float) -> None:
         """Log a look that was answered at once. Many come together: their lines are written together, shortly."""
         if self._which != "all":
             return
-        line = {
-            "ts": timestamp(clock.now()),
-            "event": "request",
-            "request_id": request_id.decode(),
-            "method": "GET",
-            "path": "/v2/slots",
-            "route": "slots",
-            "status": 200,
-            "outcome": "hit",
-            "ms": 0.0,
-            "age": round(age, 1),
-        }
+        facts = {"age": round(age, 1)}
+        line = _line(clock.now(), request_id.decode(), "GET", "/v2/slots", "slots", 200, "hit", 0.0, facts)
         if not self._held:
             asyncio.get_running_loop().call_later(_LINES_WAIT_SECONDS, self.flush)
-        self._held.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self._held.append(line)
 
     def flush(self) -> None:
         """Write the lines that wait."""
@@ -114,3 +93,29 @@ class AccessLog:
         except (OSError, ValueError):
             # A log reader that went away must not take the gateway with it.
             self._which = "off"
+
+
+def _line(
+    now: float,
+    request_id: str,
+    method: str,
+    path: str,
+    route: str,
+    status: int,
+    outcome: str,
+    seconds: float,
+    extra: dict[str, Any],
+) -> bytes:
+    line = {
+        "ts": timestamp(now),
+        "event": "request",
+        "request_id": request_id,
+        "method": method,
+        "path": path,
+        "route": route,
+        "status": status,
+        "outcome": outcome,
+        "ms": round(seconds * 1000, 2),
+        **extra,
+    }
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
