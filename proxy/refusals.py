@@ -108,7 +108,7 @@ class KeyReused(Refused):
     """Calgate - this Idempotency-Key was used for another request. A new request needs a new key."""
 
     status = 422
-    reason = "idempotency_key"
+    reason = "key_reused"
 
 
 class StillRunning(Refused):

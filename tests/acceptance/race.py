@@ -146,18 +146,20 @@ async def judge(simulator: Simulator, race: Race) -> Counter[str]:
 
     A read must show the state after every booking whose acknowledgement came back before it was sent, and
     can show none whose request was sent after it had ended. A booking of another time whose acknowledgement
-    is still on its way may be missing from it, although a later one that it need not concern is there.
+    is still on its way may be missing from it, although a later one that it need not concern is there. An older answer
+    less what was taken (docs/decisions/0006) may be *short*: it lacks more than it must and shows nothing that is gone.
     """
     acked = sorted((write.ended, write.version) for write in race.writes)
     sent = sorted((write.started, write.version) for write in race.writes)
     floors, ceilings = _running_max(acked), _running_max(sent)
-    starts: dict[tuple[str, bytes, int, int], list[float]] = {}
+    starts: dict[tuple[str, bytes, int, int, bool], list[float]] = {}
     for read in race.reads:
         floor = floors[bisect_right(acked, (read.started, -1))]
         ceiling = ceilings[bisect_right(sent, (read.ended, 1 << 60))]
-        starts.setdefault((read.target, read.body, floor, max(floor, ceiling)), []).append(read.started)
+        asked = (read.target, read.body, floor, max(floor, ceiling), read.cache == "overlay")
+        starts.setdefault(asked, []).append(read.started)
     verdicts: Counter[str] = Counter()
-    for (where, body, floor, ceiling), begun in starts.items():
+    for (where, body, floor, ceiling, is_older), begun in starts.items():
         row = {"target": where, "data": orjson.loads(body)["data"], "floor": floor, "ceiling": ceiling}
         verdict = await simulator.ask("POST", "/oracle/judge", {"reads": [row]})
         if verdict["stale"]:
@@ -165,9 +167,11 @@ async def judge(simulator: Simulator, race: Race) -> Counter[str]:
             (example,) = verdict["examples"]
             if await _lacks_only_what_was_not_acked(simulator, where, example["matches"], floor, known):
                 verdict |= {"stale": 0, "shown_gone": 0, "unacked": 1}
+            elif is_older and not verdict["shown_gone"] and not example["wrongly_shown"]:
+                verdict |= {"stale": 0, "short": 1}
             else:
-                print("stale:", example)
-        for name in ("true", "aged", "stale", "shown_gone", "unacked"):
+                print("stale:", "overlay" if is_older else "", example)
+        for name in ("true", "aged", "stale", "shown_gone", "unacked", "short"):
             verdicts[name] += len(begun) * verdict.get(name, 0)
     return verdicts
 
@@ -193,7 +197,7 @@ def _running_max(events: Sequence[tuple[float, int]]) -> list[int]:
 
 
 def _word(cache_status: str) -> str:
-    for word in ("hit", "collapsed", "stale", "uri-miss"):
+    for word in ("overlay", "hit", "collapsed", "stale", "uri-miss"):
         if word in cache_status:
             return word
     return "other"
