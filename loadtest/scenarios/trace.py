@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -29,7 +29,6 @@ _ZONES: Final = (("Europe/Berlin", 3), ("UTC", 1))
 _SPANS: Final = ((7, 6), (14, 2), (30, 1))
 _FURTHEST_START: Final = 27
 _TTL_SECONDS: Final = 60.0
-_FROM_CACHE: Final = frozenset({"hit", "stale"})
 _MOST_AT_ONCE: Final = 64
 
 
@@ -68,9 +67,7 @@ class Seen:
     def share(self, of: Counter[str]) -> float | None:
         """Percent that nobody waited for Cal.com for."""
         total = of.total()
-        return (
-            100 * sum(count for word, count in of.items() if word in _FROM_CACHE) / total if total else None
-        )
+        return 100 * of["hit"] / total if total else None
 
 
 def needs(plan: Plan) -> Needs:
@@ -99,12 +96,20 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
         await client.get("/v2/me", {"authorization": SLOTS_HEADERS["authorization"]})
         before = await stage.simulator.calls()
         tell(f"{len(warm):,} looks to warm up")
-        await _play(client, warm, plan, today, clock)
+        before_counting = await _play(client, warm, plan, today, clock)
         between = await stage.simulator.calls()
         tell(f"{between - before} calls until warm; {len(counted):,} looks that count")
         seen = await _play(client, counted, plan, today, clock)
         calls = await stage.simulator.calls() - between
-    return _report(plan, seen, counted, calls, between - before, clock.monotonic() - began)
+    # The others begin as warm as the gateway does.
+    bookings = [*before_counting.bookings, *((at + plan.warm, day) for at, day in seen.bookings)]
+    later = [replace(look, at=look.at + plan.warm) for look in counted]
+
+    def rival(heeded: list[tuple[float, int]]) -> int:
+        return by_url([*warm, *later], _TTL_SECONDS, heeded) - by_url(warm, _TTL_SECONDS, heeded)
+
+    all_calls = (calls, rival([]), rival(bookings))
+    return _report(plan, seen, len(counted), all_calls, between - before, clock.monotonic() - began)
 
 
 def looks(seconds: float, rate: float, today: date, dice: random.Random) -> Iterator[Look]:
@@ -181,8 +186,10 @@ async def _book(client: Client, today: date, number: int, seed: int, seen: Seen,
         seen.bookings.append((at, (datetime.fromisoformat(start).date() - today).days))
 
 
-def _report(plan: Plan, seen: Seen, asked: list[Look], calls: int, warm_calls: int, seconds: float) -> Report:
-    url, careless = by_url(asked, _TTL_SECONDS, seen.bookings), by_url(asked, _TTL_SECONDS)
+def _report(
+    plan: Plan, seen: Seen, asked: int, all_calls: tuple[int, int, int], warm_calls: int, seconds: float
+) -> Report:
+    calls, careless, url = all_calls
     # Every way has to make the bookings themselves.
     calls -= len(seen.bookings)
     return Report(
@@ -190,8 +197,7 @@ def _report(plan: Plan, seen: Seen, asked: list[Look], calls: int, warm_calls: i
         seed=plan.seed,
         seconds=seconds,
         figures={
-            "looks": len(asked),
-            "different looks": len({look.target for look in asked}),
+            "looks": asked,
             "bookings": len(seen.bookings),
             "answers": dict(seen.all),
             "failed": dict(seen.failed),
@@ -200,8 +206,9 @@ def _report(plan: Plan, seen: Seen, asked: list[Look], calls: int, warm_calls: i
         gates=[
             exactly("looks not answered", seen.failed.total(), 0),
             at_least("bookings made", len(seen.bookings), 1),
-            at_least("fewer calls than without a cache, %", _fewer(calls, len(asked)), 99),
-            at_least("fewer calls than a cache by URL, %", _fewer(calls, url), 90),
+            at_least("fewer calls than without a cache, %", _fewer(calls, asked), 99),
+            at_least("fewer calls than a cache by URL, blind to bookings, %", _fewer(calls, careless), 90),
+            at_least("fewer calls than a cache by URL that shows nothing taken, %", _fewer(calls, url), 90),
             at_least("looks answered from the cache, %", seen.share(seen.all), 80),
             at_least("of those that begin 4 to 30 days ahead, %", seen.share(seen.far), 75),
         ],
@@ -210,10 +217,10 @@ def _report(plan: Plan, seen: Seen, asked: list[Look], calls: int, warm_calls: i
                 "Calls to Cal.com for the same looks",
                 ("with", "calls", "looks a call"),
                 [
-                    ("no cache", len(asked), 1.0),
-                    ("a cache by URL, blind to bookings", careless, len(asked) / max(1, careless)),
-                    ("a cache by URL that shows nothing taken", url, len(asked) / max(1, url)),
-                    ("Calgate", calls, len(asked) / max(1, calls)),
+                    ("no cache", asked, 1.0),
+                    ("a cache by URL, blind to bookings", careless, asked / max(1, careless)),
+                    ("a cache by URL that shows nothing taken", url, asked / max(1, url)),
+                    ("Calgate", calls, asked / max(1, calls)),
                 ],
             )
         ],

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from loadtest.scenarios.trace import Look, by_url, looks
+from loadtest.scenarios.trace import Look, Seen, by_url, looks
 
 TODAY = date(2026, 11, 2)
 
@@ -30,3 +30,11 @@ def test_one_that_shows_nothing_taken_calls_again_for_the_urls_that_show_the_day
     assert by_url(asked, 60.0, [(5.0, 3)]) == 3
     assert by_url(asked, 60.0, [(5.0, 3), (6.0, 3), (5.0, 7)]) == 4
     assert by_url(asked, 60.0, [(11.0, 3)]) == 2
+
+
+def test_only_a_hit_was_not_waited_for() -> None:
+    """`fwd=stale` says that there was an older answer, and that Cal.com was asked all the same."""
+    seen = Seen()
+    seen.all.update({"hit": 3, "stale": 1})
+    assert seen.share(seen.all) == 75
+    assert seen.share(seen.far) is None
