@@ -13,8 +13,12 @@ from calcom.paths import normalise
 _LISTED: Final = "2024-08-13"
 """Answers to creating and to listing bookings look alike from this version on."""
 
-_LIVING: Final = frozenset({"accepted", "pending"})
 _MOST: Final = 100
+_SKEW: Final = timedelta(seconds=60)
+"""Cal.com's clock and ours may differ by so much."""
+
+# Room for what is added to it; nobody books outside.
+_YEARS: Final = range(1970, 9000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +35,31 @@ class Wanted:
         around = {
             "attendeeEmail": self.email,
             "afterStart": _text(self.start - timedelta(seconds=1)),
+            "beforeEnd": _text(self.start + timedelta(days=2)),
             "take": str(_MOST),
         }
+        if self.event_type is not None:
+            around["eventTypeId"] = str(self.event_type)
         return f"/v2/bookings?{urlencode(around)}"
 
-    def found_in(self, document: Any) -> Mapping[str, Any] | None:
-        """Its record in the answer to `target`; `None` when it is not there."""
+    def found_in(self, document: Any, since: datetime) -> tuple[Mapping[str, Any] | None, bool]:
+        """Its record in the answer to `target`, if it was made after *since*, and whether it would be there.
+
+        One that was cancelled or moved in the meantime was made all the same.
+        """
         data = document.get("data") if isinstance(document, dict) else None
-        for one in data if isinstance(data, list) else ():
-            if isinstance(one, dict) and one.get("status") in _LIVING and self._is(one):
-                return one
-        return None
+        if not isinstance(document, dict) or not isinstance(data, list):
+            return None, False
+        pages = document.get("pagination")
+        is_all = len(data) < _MOST and isinstance(pages, dict) and pages.get("hasNextPage") is False
+        for one in data:
+            if isinstance(one, dict) and self._is(one):
+                made = _instant(one.get("createdAt"))
+                if made is None:
+                    is_all = False
+                elif made >= since - _SKEW:
+                    return one, True
+        return None, is_all
 
     def _is(self, record: Mapping[str, Any]) -> bool:
         kind = record.get("eventTypeId")
@@ -70,7 +88,7 @@ def _instant(value: object) -> datetime | None:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    if at is None:
+    if at is None or at.year not in _YEARS:
         return None
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 

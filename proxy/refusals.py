@@ -111,6 +111,13 @@ class KeyReused(Refused):
     reason = "key_reused"
 
 
+class AnswerNotKept(Refused):
+    """Calgate - the request with this Idempotency-Key was carried out, but its answer was too large to be kept."""
+
+    status = 409
+    reason = "answer_not_kept"
+
+
 class StillRunning(Refused):
     """Calgate - a request with this Idempotency-Key is still under way. Please try again."""
 

@@ -186,6 +186,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                     redis,
                     keys,
                     calls,
+                    writes,
                     clock,
                     kept=settings.idempotency_seconds,
                     landing=settings.upstream_read_timeout_seconds + timing.doubt,

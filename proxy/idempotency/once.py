@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -17,10 +18,22 @@ from calcom.paths import classify
 from core.clock import Clock
 from core.keys import Keys
 from core.tasks import spawn
+from proxy.cache.chronicle import line_of
 from proxy.edge.headers import RawHeaders, as_text, encoded, forwarded
-from proxy.idempotency.record import LEASE_SECONDS, Done, Doubt, Go, Record, Reply, Reused, Running
+from proxy.idempotency.record import (
+    LEASE_SECONDS,
+    TOO_LARGE,
+    Done,
+    Doubt,
+    Go,
+    Record,
+    Reply,
+    Reused,
+    Running,
+)
 from proxy.outlive import outlive
 from proxy.refusals import (
+    AnswerNotKept,
     BadIdempotencyKey,
     KeyReused,
     NotSent,
@@ -30,7 +43,7 @@ from proxy.refusals import (
     StoreUnavailable,
 )
 from proxy.upstream import Call, Upstream, read
-from proxy.writes import REFUSED_BEFORE
+from proxy.writes import REFUSED_BEFORE, Writes
 
 _log = logging.getLogger(__name__)
 
@@ -58,9 +71,18 @@ class Once:
     """One per process."""
 
     def __init__(
-        self, redis: Redis, keys: Keys, upstream: Upstream, clock: Clock, *, kept: float, landing: float
+        self,
+        redis: Redis,
+        keys: Keys,
+        upstream: Upstream,
+        writes: Writes,
+        clock: Clock,
+        *,
+        kept: float,
+        landing: float,
     ) -> None:
         """An answer is *kept* for so many seconds; a write of unknown outcome may land for *landing* seconds."""
+        self._writes = writes
         self._redis = redis
         self._keys = keys
         self._upstream = upstream
@@ -83,6 +105,8 @@ class Once:
                 raise StoreUnavailable(retry_after=1.0) from error
             match begun:
                 case Done(reply):
+                    if reply.status == TOO_LARGE:
+                        raise AnswerNotKept
                     return Reply(reply.status, [*reply.headers, _REPLAYED], reply.body, is_replayed=True)
                 case Reused():
                     raise KeyReused
@@ -90,19 +114,20 @@ class Once:
                     if self._clock.monotonic() - started > _PATIENCE_SECONDS:
                         raise StillRunning(retry_after=1.0)
                     await self._clock.sleep(min(seconds, _LOOK_SECONDS))
-                case Doubt(age):
-                    found = await self._resolved(record, call, age)
+                case Doubt():
+                    found = await self._resolved(record, call, begun)
                     if found is not None:
                         return Reply(found.status, [*found.headers, _REPLAYED], found.body, is_replayed=True)
-                    return await self._send(record, send, leaves=True)
+                    return await self._send(record, send)
                 case Go():
-                    return await self._send(record, send, leaves=False)
+                    return await self._send(record, send)
 
-    async def _send(self, record: Record, send: Callable[[], Awaitable[Reply]], *, leaves: bool) -> Reply:
+    async def _send(self, record: Record, send: Callable[[], Awaitable[Reply]]) -> Reply:
         async with self._kept_alive(record):
             try:
-                if leaves:
-                    await record.keep(leaves=True)
+                if not await record.keep():
+                    # It was away for longer than its lease, and another attempt is under way.
+                    raise StillRunning(retry_after=1.0)
                 reply = await send()
             except (NotSent, RedisError) as error:
                 await self._tell(record.nothing())
@@ -120,7 +145,7 @@ class Once:
                 await self._tell(record.done(kept))
         return reply
 
-    async def _resolved(self, record: Record, call: Call, age: float) -> Reply | None:
+    async def _resolved(self, record: Record, call: Call, doubt: Doubt) -> Reply | None:
         """What an earlier attempt did: its answer, or `None` when sending again can do no harm.
 
         Raises OutcomeUnknown while neither is certain.
@@ -131,20 +156,24 @@ class Once:
             return None
         async with self._kept_alive(record):
             try:
-                found, is_certain = await self._look(call)
+                found, is_certain = await self._look(call, datetime.fromtimestamp(doubt.claimed, UTC))
                 if found is not None:
+                    # Whoever wrote it may be gone, and what was cached since may show what it took.
+                    async with self._writes.intent() as intent:
+                        intent.status = found.status
+                        intent.why = line_of("a booking that was looked for and found", found.status)
                     await self._tell(record.done(found))
                     return found
-                if is_certain and age >= self._landing:
+                if is_certain and doubt.age >= self._landing:
                     return None
             except BaseException:
-                await outlive(self._tell(record.doubt()), name="idempotency.doubt")
+                await outlive(self._tell(record.still_open()), name="idempotency.open")
                 raise
-            await self._tell(record.doubt())
-        raise OutcomeUnknown(retry_after=max(1.0, self._landing - age))
+            await self._tell(record.still_open())
+        raise OutcomeUnknown(retry_after=max(1.0, self._landing - doubt.age))
 
-    async def _look(self, call: Call) -> tuple[Reply | None, bool]:
-        """The booking that *call* asks for, and whether it would have been found if it were there."""
+    async def _look(self, call: Call, since: datetime) -> tuple[Reply | None, bool]:
+        """The booking that *call* asks for if made after *since*, and whether it would be found if it were there."""
         version = versions.effective(as_text(call.headers).get("cal-api-version"))
         wanted = repeats.wanted(version, _json(call.body))
         if wanted is None:
@@ -171,9 +200,9 @@ class Once:
             return None, False
         if response.status_code != 200:
             return None, False
-        record = wanted.found_in(_json(body))
+        record, is_certain = wanted.found_in(_json(body), since)
         if record is None:
-            return None, True
+            return None, is_certain
         text = orjson.dumps({"status": "success", "data": record})
         return Reply(201, encoded([("content-type", "application/json; charset=utf-8")]), text), True
 
@@ -190,7 +219,7 @@ class Once:
             await self._clock.sleep(LEASE_SECONDS / 4)
             await self._tell(record.keep())
 
-    async def _tell(self, told: Awaitable[None]) -> None:
+    async def _tell(self, told: Awaitable[object]) -> None:
         try:
             await told
         except RedisError:

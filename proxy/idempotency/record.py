@@ -17,6 +17,12 @@ from proxy.upstream import Call
 LEASE_SECONDS = 10.0
 """So long an attempt counts as running after its process was last heard of."""
 
+MAX_BODY_BYTES = 262_144
+"""A booking is a few kilobytes, a long series of them a few tens."""
+
+TOO_LARGE = 0
+"""Stands as the status of an answer that was not kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -54,9 +60,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An attempt left `age` seconds ago and nobody knows what it did; it is this one's to find out."""
+    """Nobody knows what an attempt did that left at least `age` seconds ago; it is this one's to find out.
+
+    The key was first used at `claimed`, Unix seconds on Redis' clock.
+    """
 
     age: float
+    claimed: float
 
 
 class Record:
@@ -86,24 +96,31 @@ class Record:
             case b"running":
                 return Running(more[0] / 1000)
             case b"doubt":
-                return Doubt(more[0] / 1000)
+                return Doubt(more[0] / 1000, more[1] / 1000)
         status, headers, body = more
         return Done(Reply(status, encoded(orjson.loads(headers)), body, is_replayed=True))
 
-    async def keep(self, *, leaves: bool = False) -> None:
-        """Say that the attempt goes on; *leaves*: that it is sent only now, whatever was before."""
-        await self._keep([self._name], [self._token, _ms(LEASE_SECONDS), int(leaves)])
+    async def keep(self) -> bool:
+        """Say that the attempt goes on; False when it is another's by now."""
+        return bool(await self._keep([self._name], [self._token, _ms(LEASE_SECONDS)]))
 
     async def done(self, reply: Reply) -> None:
-        """It was answered, and so shall every retry be."""
+        """It was answered, and so shall every retry be. Of an answer past `MAX_BODY_BYTES` only that it was is kept."""
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers]
+        if len(reply.body) > MAX_BODY_BYTES:
+            reply = Reply(TOO_LARGE, [], b"")
+            headers = []
         await self._finish(
             [self._name], [self._token, "done", reply.status, orjson.dumps(headers), reply.body]
         )
 
     async def doubt(self) -> None:
-        """Nobody knows what it did."""
+        """It may have been sent until now, and nobody knows what it did."""
         await self._finish([self._name], [self._token, "doubt", 0, b"", b""])
+
+    async def still_open(self) -> None:
+        """Nothing new is known of an earlier attempt, and this one sent nothing."""
+        await self._finish([self._name], [self._token, "open", 0, b"", b""])
 
     async def nothing(self) -> None:
         """Certainly nothing was written: the key is as good as new."""

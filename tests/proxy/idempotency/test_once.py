@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from calcom.ratelimit import credential
 from core.keys import Keys
-from proxy.idempotency.record import Record
+from proxy.idempotency.record import Doubt, Go, Record
 from proxy.upstream import Call
 from tests.proxy.conftest import Start
 from tests.proxy.running import KEY, Running
@@ -20,7 +20,16 @@ from tests.proxy.waiting import until
 BODY = orjson.dumps(
     {"eventTypeId": 7, "start": "2050-09-05T09:00:00.000Z", "attendee": {"email": "lee@example.org"}}
 )
-RECORD = {"uid": "made", "eventTypeId": 7, "start": "2050-09-05T09:00:00.000Z", "status": "accepted"}
+RECORD = {
+    "uid": "made",
+    "eventTypeId": 7,
+    "start": "2050-09-05T09:00:00.000Z",
+    "status": "accepted",
+    "createdAt": "2050-01-01T00:00:00.000Z",
+}
+LOOK = "/v2/slots?eventTypeId=7&start=2050-09-05&end=2050-09-06"
+FREE = Reply(200, b'{"status":"success","data":{"2050-09-05":[{"start":"2050-09-05T09:00:00.000Z"}]}}')
+TAKEN = Reply(200, b'{"status":"success","data":{}}')
 VERSION = {"cal-api-version": "2024-08-13"}
 
 
@@ -29,7 +38,15 @@ def made(uid: str = "made", status: int = 201) -> Reply:
 
 
 def listed(*records: dict[str, Any]) -> Reply:
-    return Reply(200, orjson.dumps({"status": "success", "data": list(records)}))
+    pages = {"hasNextPage": False}
+    return Reply(200, orjson.dumps({"status": "success", "data": list(records), "pagination": pages}))
+
+
+async def can_no_longer_land(redis: Redis, keys: Keys) -> None:
+    """As if the last attempt had been an hour ago."""
+    (record,) = await redis.keys(keys.idempotent("*"))
+    left = int(await redis.hget(record, "left") or 0)
+    await redis.hset(record, "left", left - 3_600_000)
 
 
 async def book(
@@ -167,9 +184,7 @@ async def test_one_that_is_not_found_and_can_no_longer_land_is_sent_anew(
 ) -> None:
     upstream.script = lambda seen: Reply(502, b"{}")
     await book(gateway)
-    (record,) = await redis.keys(keys.idempotent("*"))
-    left = int(await redis.hget(record, "left") or 0)
-    await redis.hset(record, "left", left - 3_600_000)
+    await can_no_longer_land(redis, keys)
     upstream.script = lambda seen: listed() if seen.method == "GET" else made("anew")
     assert (await book(gateway)).json()["data"]["uid"] == "anew"
     assert len(posts(upstream)) == 2
@@ -222,3 +237,112 @@ async def test_a_replayed_answer_is_said_in_the_cache_status(gateway: Running, u
     upstream.script = lambda seen: made()
     await book(gateway)
     assert (await book(gateway)).headers["cache-status"] == "calgate; detail=replayed"
+
+
+async def test_after_a_booking_was_found_nothing_shows_what_it_took(
+    gateway: Running, upstream: Upstream
+) -> None:
+    """It landed after a look was kept, so that the look is older than what the client is told now."""
+    upstream.script = lambda seen: Reply(502, b"{}") if seen.method == "POST" else FREE
+    await book(gateway)
+
+    async def is_kept() -> bool:
+        return "; hit" in (await gateway.get(LOOK)).headers["cache-status"]
+
+    await until(is_kept)
+    upstream.script = lambda seen: listed(RECORD) if "/bookings" in seen.target else TAKEN
+    assert (await book(gateway)).status_code == 201
+    assert "T09:00" not in (await gateway.get(LOOK)).text
+
+
+@pytest.mark.parametrize("status", ["cancelled", "rejected"])
+async def test_one_that_was_made_and_given_up_again_is_not_made_anew(
+    status: str, gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    upstream.script = lambda seen: Reply(502, b"{}")
+    await book(gateway)
+    await can_no_longer_land(redis, keys)
+    gone = RECORD | {"status": status}
+    upstream.script = lambda seen: listed(gone) if seen.method == "GET" else made("second")
+    again = await book(gateway)
+    assert (again.status_code, again.json()["data"]) == (201, gone)
+    assert len(posts(upstream)) == 1
+
+
+async def test_where_there_are_more_bookings_than_the_list_shows_nothing_is_sent(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    upstream.script = lambda seen: Reply(502, b"{}")
+    await book(gateway)
+    await can_no_longer_land(redis, keys)
+    page = orjson.dumps({"status": "success", "data": [], "pagination": {"hasNextPage": True}})
+    upstream.script = lambda seen: Reply(200, page) if seen.method == "GET" else made()
+    assert (await book(gateway)).status_code == 504
+    assert len(posts(upstream)) == 1
+
+
+async def test_a_booking_of_before_the_key_is_not_its_answer(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: Reply(502, b"{}")
+    await book(gateway)
+    older = RECORD | {"uid": "older", "createdAt": "2020-01-01T00:00:00.000Z"}
+    upstream.script = lambda seen: listed(older) if seen.method == "GET" else made()
+    assert (await book(gateway)).status_code == 504
+
+
+async def test_an_answer_too_large_to_keep_is_not_kept_and_the_request_not_sent_again(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    upstream.script = lambda seen: Reply(201, b"{}" + b" " * 1_000_000)
+    assert (await book(gateway)).status_code == 201
+    again = await book(gateway)
+    assert (again.status_code, "too large to be kept" in again.text) == (409, True)
+    (record,) = await redis.keys(keys.idempotent("*"))
+    assert (await redis.memory_usage(record) or 0) < 10_000
+    assert len(posts(upstream)) == 1
+
+
+async def test_a_date_nobody_books_is_answered_like_any_other(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = lambda seen: Reply(502, b"{}")
+    body = BODY.replace(b"2050-09-05T09:00:00.000Z", b"0001-01-01T00:00:00+05:00")
+    await book(gateway, body=body)
+    assert (await book(gateway, body=body)).status_code == 504
+
+
+async def test_how_long_an_attempt_waited_for_its_turn_is_not_time_since_it_left(
+    redis: Redis, keys: Keys
+) -> None:
+    call = Call("POST", b"/v2/bookings", [], credential(KEY), None, BODY)  # type: ignore[arg-type]
+    first = Record(redis, keys, b"k", call, kept_seconds=600)
+    assert isinstance(await first.begin(), Go)
+    (name,) = await redis.keys(keys.idempotent("*"))
+    an_hour_ago = int(await redis.hget(name, "claimed") or 0) - 3_600_000
+    await redis.hset(name, mapping={"claimed": an_hour_ago, "left": an_hour_ago})
+    await first.doubt()
+    found = await Record(redis, keys, b"k", call, kept_seconds=600).begin()
+    assert isinstance(found, Doubt)
+    assert found.age < 60
+
+
+async def test_looking_without_finding_does_not_make_it_younger(redis: Redis, keys: Keys) -> None:
+    call = Call("POST", b"/v2/bookings", [], credential(KEY), None, BODY)  # type: ignore[arg-type]
+    first = Record(redis, keys, b"k", call, kept_seconds=600)
+    await first.begin()
+    await first.doubt()
+    await can_no_longer_land(redis, keys)
+    for _ in range(2):
+        record = Record(redis, keys, b"k", call, kept_seconds=600)
+        found = await record.begin()
+        assert isinstance(found, Doubt)
+        assert found.age > 3_000
+        await record.still_open()
+
+
+async def test_an_attempt_that_lost_its_claim_is_told(redis: Redis, keys: Keys) -> None:
+    call = Call("POST", b"/v2/bookings", [], credential(KEY), None, BODY)  # type: ignore[arg-type]
+    first, second = (Record(redis, keys, b"k", call, kept_seconds=600) for _ in range(2))
+    await first.begin()
+    assert await first.keep()
+    (name,) = await redis.keys(keys.idempotent("*"))
+    await redis.hset(name, "lease", 0)
+    await second.begin()
+    assert (await first.keep(), await second.keep()) == (False, True)
