@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from core.complaints import explain
 from core.errors import SettingsError
 from core.sources import ENV_PREFIX, SECRETS_DIR, gather
+from core.topology import parse
 from core.urls import (
     check_database_url,
     check_listen,
@@ -230,6 +231,11 @@ class Settings(BaseSettings):
         description="Answer from the process's own memory while Redis tells of every change; false asks Redis "
         "on every hit.",
     )
+    l1_without_redis: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Show copies of before, with their age, while Redis refuses connections. `on` is your word that "
+        "nobody else in the fleet reaches it then; `auto` takes that for granted where it is on this machine.",
+    )
     l1_bytes: _Count = Field(
         ge=0,
         le=17_179_869_184,
@@ -406,6 +412,11 @@ def _disagreements(s: Settings) -> Iterator[str]:
         yield (
             f"budget_max_wait_seconds = {s.budget_max_wait_seconds} with rate_window_seconds = {window}: "
             "nobody ever has to wait longer than the window and its guard"
+        )
+    if s.l1_without_redis == "on" and parse(s.redis_url) is not None:
+        yield (
+            f"l1_without_redis = on with redis_url = {mask(s.redis_url)}: of a fleet another Redis may be there "
+            "for others when one refuses us; use auto or off"
         )
     if s.proxy_listen == s.monitor_listen and split_listen(s.proxy_listen)[1] != 0:
         yield f"proxy_listen and monitor_listen are both {s.proxy_listen}: give each its own port"

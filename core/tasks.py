@@ -12,6 +12,18 @@ _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[Any]] = set()
 
 
+async def either(*waits: Coroutine[Any, Any, object]) -> None:
+    """Until one of *waits* is over; the others are cancelled. Raises what the one that is over raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
 def spawn(coro: Coroutine[Any, Any, _T], *, name: str) -> asyncio.Task[_T]:
     """Start `coro` on the running loop, hold it until it ends, and log an exception nobody awaited.
 

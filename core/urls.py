@@ -90,6 +90,17 @@ def check_listen(value: str) -> str:
     return value
 
 
+def is_on_this_host(redis_url: str) -> bool:
+    """Whether the Redis at *redis_url* is on this machine, and so refuses all its clients or none."""
+    if redis_url.partition("://")[0] == "unix":
+        return True
+    host = urlsplit(redis_url).hostname if parse(redis_url) is None else None
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def split_listen(value: str) -> tuple[str, int]:
     """`127.0.0.1:8080`, `[::1]:8080`, `localhost:0` or `:8080` (every address) as host and port.
 

@@ -20,7 +20,7 @@ from proxy.cache.directives import demanded
 from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer
-from proxy.cache.stamps import SETTING
+from proxy.cache.stamps import SETTING, Fields
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
@@ -220,7 +220,8 @@ class Gateway:
 
     async def _written(self, request: Request, call: Call) -> Reply:
         """Make the write. When this returns, no process serves the old availability any more."""
-        async with self.writes.intent() as intent:
+        may_touch = _with_settings(call, await self.account.may_touch(call))
+        async with self.writes.intent(may_touch) as intent:
             async with self.account.informed(intent, call) as told:
                 try:
                     response = await self.upstream.send(call)
@@ -231,8 +232,7 @@ class Gateway:
                     raise
                 except UpstreamTimeout as refusal:
                     raise OutcomeUnknown from refusal
-            if call.kind.endpoint not in _WITHOUT_SETTINGS:
-                intent.fields = (*intent.fields, SETTING)
+            intent.fields = _with_settings(call, intent.fields)
         if told.reach is not None:
             request.facts["reach"] = sorted({touch.rule for touch in told.reach.touches})
         request.facts["upstream_status"] = response.status_code
@@ -306,6 +306,11 @@ class Gateway:
                 seconds=seconds,
                 extra=request.facts,
             )
+
+
+def _with_settings(call: Call, fields: Fields) -> Fields:
+    """What a write may change besides availability."""
+    return fields if call.kind.endpoint in _WITHOUT_SETTINGS else (*fields, SETTING)
 
 
 def _kind(request: Request) -> Classified | None:

@@ -24,6 +24,7 @@ from core.keys import Keys
 from core.redis import connect
 from core.settings import Settings
 from core.tasks import spawn
+from core.urls import is_on_this_host
 from exporters.slots import WorkerSlot
 from proxy import upstream
 from proxy.account.account import Account, Stranger
@@ -108,7 +109,15 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes, lease=lease)
         arrivals = Arrivals()
         process = f"{keys.told}:{uuid.uuid4().hex}"
-        pushes = Pushes(settings.redis_url, keys, clock, process=process, near=near, landed=arrivals.landed)
+        pushes = Pushes(
+            settings.redis_url,
+            keys,
+            clock,
+            process=process,
+            near=near,
+            landed=arrivals.landed,
+            is_alone=_is_alone(settings),
+        )
         follower = _follower(settings, redis, pushes, clock)
         store = Store(
             redis,
@@ -195,7 +204,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                 log=log,
                 shortcut=Shortcut(near, pushes, lambda: writes.is_settled, telemetry, log, clock),
                 clock=clock,
-                is_ready=ready,
+                is_ready=lambda: ready() or near.is_dark(clock.monotonic()),
                 max_body=settings.max_body_bytes,
                 body_seconds=settings.client_head_timeout_seconds,
                 account=account,
@@ -230,6 +239,15 @@ def calls_of(
     )
     limiter = Limiter(redis, keys, Limits.of(settings), clock)
     return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
+
+
+def _is_alone(settings: Settings) -> bool:
+    """Whether nobody reaches a Redis while we are refused: certain on one machine, elsewhere by promise."""
+    if topology.parse(settings.redis_url) is not None:
+        return False
+    if settings.l1_without_redis == "auto":
+        return is_on_this_host(settings.redis_url)
+    return settings.l1_without_redis == "on"
 
 
 def _follower(settings: Settings, redis: Redis, pushes: Pushes, clock: Clock) -> topology.Follower | None:

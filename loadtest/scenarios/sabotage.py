@@ -22,6 +22,7 @@ from proxy import server, wiring
 from proxy.account import reaching
 from proxy.cache.near import Near
 from proxy.cache.pushes import Pushes
+from proxy.cache.stamps import Fields
 from proxy.cache.store import Store, Timing
 
 _REACH: Final = "reach:"
@@ -79,9 +80,9 @@ def near_lease() -> None:
 
 
 def _hurried(original: Callable[..., Any]) -> Callable[..., Any]:
-    async def write_begin(self: Store) -> tuple[str, bool]:
-        write, _ = await original(self)
-        return write, False
+    async def write_begin(self: Store, *may_touch: Fields) -> tuple[str, None]:
+        write, _ = await original(self, *may_touch)
+        return write, None
 
     return write_begin
 

@@ -25,7 +25,7 @@ from proxy.account.keeper import Keeper, Mark
 from proxy.account.reaching import effect_of
 from proxy.account.refresh import Refresher
 from proxy.cache.chronicle import line_of
-from proxy.cache.stamps import written_by
+from proxy.cache.stamps import EVERYTHING, Fields, written_by
 from proxy.edge.access_log import template
 from proxy.edge.headers import as_text
 from proxy.refusals import StoreUnavailable
@@ -78,6 +78,10 @@ class Stranger:
 
     def saw(self, call: Call, status: int) -> None:
         """Look away."""
+
+    async def may_touch(self, call: Call) -> Fields:
+        """Everything."""
+        return EVERYTHING
 
     @asynccontextmanager
     async def informed(self, intent: Intent, call: Call) -> AsyncIterator[Told]:
@@ -182,6 +186,12 @@ class Account:
         if 200 <= status < 300 and is_looked_at:
             self._refresher.saw_credential(as_text(call.headers))
 
+    async def may_touch(self, call: Call) -> Fields:
+        """What a write that has not left yet may change, however it ends. Never raises."""
+        write = _write(call, status=None, document=None)
+        reach, _ = await effect_of(self._keeper, self._index, write, self._keeper.mark(), self._clock.now())
+        return written_by(reach)
+
     @asynccontextmanager
     async def informed(self, intent: Intent, call: Call) -> AsyncIterator[Told]:
         """Around the call of a write: says on `intent` what it may have changed, and remembers what is told of it.
@@ -233,17 +243,8 @@ class Account:
         """What the write may have touched, and what it took; also remembers what its answer tells. Never raises."""
         now = self._clock.now()
         # Uids have case, so the rules are given the path as it was sent.
-        path, document, asked = _sent(call.target), _json(body), _asked(call)
-        version = versions.effective(as_text(call.headers).get("cal-api-version"))
-        write = Write(
-            method=call.method,
-            path=path,
-            request_json=asked,
-            status=status,
-            response_json=document,
-            api_version=version,
-            known_booking=None,
-        )
+        path, document = _sent(call.target), _json(body)
+        write = _write(call, status, document)
         reach, overlay = await effect_of(self._keeper, self._index, write, leaving.mark, now)
         await self._outdate(call, now)
         await self._index.remember(bookings_in(call.method, path, document), now)
@@ -265,6 +266,18 @@ class Account:
 def _named(call: Call) -> str:
     """The write without anybody's ids."""
     return f"{call.method} {template(_sent(call.target))}"
+
+
+def _write(call: Call, status: int | None, document: object) -> Write:
+    return Write(
+        method=call.method,
+        path=_sent(call.target),
+        request_json=_asked(call),
+        status=status,
+        response_json=document,
+        api_version=versions.effective(as_text(call.headers).get("cal-api-version")),
+        known_booking=None,
+    )
 
 
 def _sent(target: bytes) -> str:

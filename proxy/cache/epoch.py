@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from core.keys import Keys
+from proxy.cache.near import AFTERGLOW_MS
 from proxy.scripts import lua
 
 
@@ -26,13 +27,15 @@ def guard(redis: Redis, keys: Keys, remembered: float) -> None:
     the new one ahead of this check. Servers without a run id (imitations) go unchecked.
     """
     script = lua(__package__, "bump", "epoch")
-    names = [*bumped(keys), keys.epoch]
+    names = [*bumped(keys), keys.epoch, keys.near]
 
     async def check(connection: Any) -> None:
         await connection.on_connect()
         run_id = _run_id(await _ask(connection, "INFO", "server"))
         if run_id:
-            while not await _ran(connection, script, len(names), *names, run_id, round(remembered * 1000)):
+            while not await _ran(
+                connection, script, len(names), *names, run_id, round(remembered * 1000), AFTERGLOW_MS
+            ):
                 # It came back full; answers of the past may not be served anyhow.
                 entries = await _ask(connection, "ZRANGE", keys.index, 0, 499)
                 if not entries:

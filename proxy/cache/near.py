@@ -5,10 +5,15 @@ not do: a process that is cut off hears nothing. So it also asks, ten times a se
 since replies and pushes come in Redis' order, a reply proves that everything up to the asking is known here. From
 then on the copies may be used for the length of a lease, and a writer keeps its client's answer back until that
 long after its intent was written (writes.py): a process that did not hear of the intent has lapsed by then.
+
+Where Redis itself is gone nobody can write, and the copies of before are all there is. A connection that is refused
+proves that, if nobody else can be let in where this process is refused; until it is refused again, or Redis is back,
+the copies are shown in the dark (decision 16): all but those that a write which was on its way may touch.
 """
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +23,18 @@ from proxy.cache.entry import Entry
 
 NEAR_LEASE: Final = 0.3
 """Seconds a process trusts its copies after it last asked (store.Timing.near)."""
+
+ALL: Final = frozenset({"*"})
+"""The fields of a write of which nobody knows what it may touch."""
+
+MARK_MS: Final = 2_000
+"""How long Redis remembers that some process may hold copies; said anew ten times a second."""
+
+AFTERGLOW_MS: Final = 500
+"""How long a Redis that is new takes it that some process may still show copies of before: longer than a lease."""
+
+_GAP: Final = 0.9
+"""Of a lease, the longest time between two certain moments; less than all of it, so that no rounding matters."""
 
 # Fields whose last invalidation is remembered; past that, everything older than the newest forgotten is refused.
 _MOST_FIELDS: Final = 10_000
@@ -60,18 +77,20 @@ class Near:
         self._bytes = 0
         self._heard: dict[str, int] = {}
         self._floor = 0
-        self._writes: set[str] = set()
+        self._writes: dict[str, frozenset[str]] = {}
         self._proven_at = 0.0
+        self._certain_at = -math.inf
         self._connection = 0
         self._is_open = False
         # The moment up to which copies may be used; 0 while they may not. All that `get` has to look at.
         self._current_until = 0.0
+        self._dark_until = 0.0
 
     def __len__(self) -> int:
         return len(self._held)
 
     def __repr__(self) -> str:
-        state = "open" if self._is_open else "cut off"
+        state = "open" if self._is_open else "dark" if self._dark_until else "cut off"
         return f"Near({state}, {len(self._held)} copies, {self._bytes} bytes, {len(self._writes)} writes on their way)"
 
     def get(self, digest: str, now: float) -> Held | None:
@@ -83,6 +102,20 @@ class Near:
             return None
         self._held.move_to_end(digest)
         return held
+
+    def dark(self, digest: str, now: float) -> Held | None:
+        """The copy of before Redis was gone, however old, if no acknowledged write can be missing from it."""
+        if now >= self._dark_until:
+            return None
+        held = self._held.get(digest)
+        if held is None or not all(map(held.fields.isdisjoint, self._writes.values())):
+            return None
+        self._held.move_to_end(digest)
+        return held
+
+    def is_dark(self, now: float) -> bool:
+        """Whether Redis is proven to be gone, so that copies of before are shown."""
+        return now < self._dark_until
 
     @property
     def lease(self) -> float:
@@ -147,22 +180,26 @@ class Near:
         self._heard.clear()
         self._floor = 0
         self._writes.clear()
-        self._current_until = 0.0
+        self._current_until = self._dark_until = 0.0
+        self._certain_at = -math.inf
 
     def proven(self, asked_at: float, writes: Iterable[str]) -> None:
         """Everything up to *asked_at* is known, and *writes* were on their way when Redis answered."""
-        self._writes = set(writes)
-        self._proven_at = asked_at
+        self._writes = {write: self._writes.get(write, ALL) for write in writes}
+        self._proven_at = self._certain_at = asked_at
         self._settle()
 
-    def began(self, write: str) -> None:
-        """A write is about to leave: what it will change is not known, so nothing is used until it is over."""
-        self._writes.add(write)
+    def began(self, write: str, may_touch: Iterable[str] = ALL) -> None:
+        """A write is about to leave: what it will change is not known, so nothing is used until it is over.
+
+        In the dark, where nobody hears the end of it, nothing that reads a field which it *may_touch*.
+        """
+        self._writes[write] = frozenset(may_touch)
         self._settle()
 
     def ended(self, write: str) -> None:
         """A write is over."""
-        self._writes.discard(write)
+        self._writes.pop(write, None)
         self._settle()
 
     def bumped(self, generation: int, fields: Iterable[str], write: str | None) -> None:
@@ -179,9 +216,28 @@ class Near:
             self.ended(write)
 
     def broke(self) -> None:
-        """Nothing more is heard."""
+        """Nothing more is heard. The copies are kept only for the case that Redis is gone."""
         self._is_open = False
         self._current_until = 0.0
+
+    def refused(self, asked_at: float, now: float) -> None:
+        """A connection that was tried from *asked_at* to *now* was refused: at some moment in between Redis was gone.
+
+        A write that nobody here has heard of began after the last certain moment and before that one. If that is less
+        than a lease, its writer cannot prove that it was heard of, and does not acknowledge it.
+        """
+        if self._is_open:
+            return
+        if now - self._certain_at >= _GAP * self._lease:
+            self.lost()
+            return
+        self._certain_at = asked_at
+        self._dark_until = asked_at + self._lease
+
+    def lost(self) -> None:
+        """Redis may be there for others, or have been: nothing is certain any more."""
+        self._dark_until = 0.0
+        self._certain_at = -math.inf
         self.drop_all()
 
     def _settle(self) -> None:

@@ -2,7 +2,7 @@
 
 The scripts publish it on one channel of the account, as words with a blank between:
 
-``w <write>``                            a write is about to leave
+``w <write> <fields>``                   a write is about to leave, and may touch what reads one of the fields
 ``b <generation> <fields> <write or ->`` what reads one of the fields (with commas between) is older than this
 ``e <write>``                            a write is over and changed nothing
 ``f <digest>``                           a fetch that others waited for ended
@@ -23,16 +23,19 @@ from redis.exceptions import RedisError
 
 from core.clock import Clock
 from core.keys import Keys
+from core.tasks import either
 from core.topology import parse
-from proxy.cache.near import Near
+from proxy.cache.near import ALL, MARK_MS, Near
 from proxy.cache.wire import Wire, connect, packed
 
 _log = logging.getLogger(__name__)
 
 BEAT_SECONDS: Final = 0.1
 _LATE_SECONDS: Final = 1.0
-_NEAR_MS: Final = 2_000
 _BACK_OFF_SECONDS: Final = (0.1, 2.0)
+
+# Nobody listens where we asked: a port, or a socket that a server left behind or has not made yet.
+_NOBODY: Final = (ConnectionRefusedError, FileNotFoundError)
 _MOST_DOUBLINGS: Final = 5
 
 # A lease that ran out belonged to a process that is gone; the ordinary look turns that into an invalidation.
@@ -58,19 +61,24 @@ class Pushes:
         process: str,
         near: Near,
         landed: Callable[[str], None],
+        is_alone: bool = False,
     ) -> None:
-        """*process* is the channel of this process; *landed* is called with the digest of a fetch that ended."""
+        """*process* is the channel of this process; *landed* is called with the digest of a fetch that ended.
+
+        *is_alone* says that nobody in the fleet reaches a Redis while this process is refused by it.
+        """
         self._url = url
         self._keys = keys
         self._clock = clock
         self._process = process
         self._near = near
         self._landed = landed
+        self._is_alone = is_alone
         self._lost = asyncio.Event()
         self._subscribed = asyncio.Event()
         self._answered_at = 0.0
         self._refused: Refused | None = None
-        self._mark = packed("SET", keys.near, 1, "PX", _NEAR_MS)
+        self._mark = packed("SET", keys.near, 1, "PX", MARK_MS)
         self._ask = packed("ZRANGE", keys.writes, 0, -1)
         self._role = packed("ROLE")
         self._is_fleet = parse(url) is not None
@@ -103,10 +111,18 @@ class Pushes:
         """Listen until cancelled, through however many connections."""
         failures = 0
         while True:
+            asked_at = self._clock.monotonic()
             try:
                 await self._listen()
                 failures = 0
+                if self._clock.monotonic() - asked_at > _LATE_SECONDS:
+                    # At once: if it is gone, the sooner that is known the more is certain.
+                    continue
             except (RedisError, OSError) as error:
+                if self._is_alone and isinstance(error, _NOBODY):
+                    self._near.refused(asked_at, self._clock.monotonic())
+                else:
+                    self._near.lost()
                 level = logging.WARNING if failures == 0 else logging.DEBUG
                 # Of what Redis said only its code: an old server repeats the password with its refusal.
                 problem = str(error) if isinstance(error, Refused) else type(error).__name__
@@ -114,6 +130,8 @@ class Pushes:
                 failures += 1
             first, longest = _BACK_OFF_SECONDS
             pause = min(longest, first * 2 ** min(failures, _MOST_DOUBLINGS))
+            if self._near.is_dark(self._clock.monotonic()):
+                pause = BEAT_SECONDS
             await self._clock.sleep(pause * random.uniform(0.5, 1.0))
 
     async def _listen(self) -> None:
@@ -134,7 +152,7 @@ class Pushes:
             self._answered_at = self._clock.monotonic()
             while not self._lost.is_set():
                 self._beat(wire)
-                await self._clock.sleep(BEAT_SECONDS)
+                await either(self._clock.sleep(BEAT_SECONDS), self._lost.wait())
                 if self._clock.monotonic() - self._answered_at > _LATE_SECONDS:
                     _log.warning("pushes.late")
                     return
@@ -204,7 +222,8 @@ class Pushes:
             case "f":
                 self._landed(rest[0])
             case "w":
-                self._near.began(rest[0])
+                # A gateway of before says no fields.
+                self._near.began(rest[0], rest[1].split(",") if len(rest) > 1 else ALL)
             case "e":
                 self._near.ended(rest[0])
             case "b":

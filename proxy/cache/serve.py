@@ -67,9 +67,12 @@ class SlotsCache:
         fence = self._near.fence()
         types = self._types_of(query)
         ask, show = self._asking(query, call, types)
+        if demand == NOTHING:
+            answer = self._in_the_dark(digest, began, show)
+            if answer is not None:
+                return answer
         # Ranges are of one event type, and it has to be certain which.
         event_type = next(iter(types)) if self._ranges and types and len(types) == 1 else None
-        answer = None
         if self._ranges and event_type is not None and demand == NOTHING:
             answer = await self._ranges.answer(query, call, event_type)
         if answer is None:
@@ -101,6 +104,17 @@ class SlotsCache:
         return Answer(
             entry.status, encoded(entry.headers), entry.body, "hit", status, age, digest=held.digest
         )
+
+    def _in_the_dark(self, digest: str, now: float, show: Show) -> Answer | None:
+        """The copy of before Redis was gone, if it may be shown and used that long."""
+        held = self._near.dark(digest, now)
+        if held is None:
+            return None
+        entry = held.entry
+        # What Redis' clock would say.
+        looked = Looked(entry.stored + now - held.stored_at, entry.generation, entry)
+        body = show(entry, looked) if looked.now < entry.usable_until else None
+        return None if body is None else self._serving.hit(entry, looked, body, detail="stale-if-error-store")
 
     def _hold(self, fence: int | None, ask: Ask, answer: Answer, began: float) -> None:
         """Keep a copy of what Redis answered with, but not until its very end, when it is time to refresh it."""

@@ -117,7 +117,7 @@ class Serving:
             if body is not None:
                 if verdict.refresh:
                     self._refresh(ask, looked.generation)
-                return self._hit(entry, looked, body)
+                return self.hit(entry, looked, body)
         self._telemetry.looked_up("miss", self._scope)
         if demand.only_if_cached:
             raise NotCached
@@ -181,9 +181,10 @@ class Serving:
         body = show(looked.entry, looked)
         if body is None:
             return None
-        return self._hit(looked.entry, looked, body, detail=f"stale-if-error-{why}")
+        return self.hit(looked.entry, looked, body, detail=f"stale-if-error-{why}")
 
-    def _hit(self, entry: Entry, looked: Looked, body: bytes, detail: str = "") -> Answer:
+    def hit(self, entry: Entry, looked: Looked, body: bytes, detail: str = "") -> Answer:
+        """*entry*, as it was *looked* up, given as an answer with *body*; counted."""
         age = max(0.0, looked.now - entry.stored)
         left = entry.fresh_until - looked.now
         is_whole = left > 0 and not looked.overlays

@@ -324,14 +324,17 @@ class Store:
             refusal=kept[b"refusal"],
         )
 
-    async def write_begin(self) -> tuple[str, bool]:
-        """Record the intent to write before the write leaves; its id, and whether any process may hold copies."""
-        write = uuid.uuid4().hex
-        return write, await self._intend(write, "begin")
+    async def write_begin(self, may_touch: Fields = EVERYTHING) -> tuple[str, bytes | None]:
+        """Record the intent to write before the write leaves, and tell every process what it *may_touch*.
 
-    async def write_renew(self, write: str) -> None:
-        """Keep the intent alive while the write runs."""
-        await self._intend(write, "renew")
+        Returns its id and, if any process may hold copies, the epoch of the Redis that told them.
+        """
+        write = uuid.uuid4().hex
+        return write, await self._intend(write, "begin", may_touch)
+
+    async def write_renew(self, write: str) -> bytes | None:
+        """Keep the intent alive while the write runs; the epoch as in `write_begin`."""
+        return await self._intend(write, "renew")
 
     async def write_end(
         self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = "", why: str = "{}"
@@ -363,11 +366,13 @@ class Store:
         """Resolve a write that certainly changed nothing."""
         await self._intend(write, "over")
 
-    async def _intend(self, write: str, word: str) -> bool:
+    async def _intend(self, write: str, word: str, may_touch: Fields = EVERYTHING) -> bytes | None:
         k = self._keys
-        return bool(
-            await self._write_lease([k.writes, k.told, k.near], [write, _ms(self._timing.lease), word])
+        epoch: bytes | None = await self._write_lease(
+            [k.writes, k.told, k.near, k.epoch],
+            [write, _ms(self._timing.lease), word, ",".join(may_touch)],
         )
+        return epoch
 
 
 def _headers(text: bytes) -> tuple[tuple[str, str], ...]:

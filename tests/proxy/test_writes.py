@@ -12,7 +12,7 @@ from core.clock import FakeClock
 from core.keys import Keys
 from proxy.cache.stamps import ANYTHING, EVERYTHING, Fields
 from proxy.cache.store import Store, Timing
-from proxy.refusals import StoreUnavailable
+from proxy.refusals import OutcomeUnknown, StoreUnavailable
 from proxy.writes import Intent, Writes
 from tests.proxy.conftest import Start
 from tests.proxy.running import Running
@@ -35,9 +35,13 @@ class Failing(Store):
 
     down = False
 
-    async def write_begin(self) -> tuple[str, bool]:
+    async def write_begin(self, may_touch: Fields = EVERYTHING) -> tuple[str, bytes | None]:
         self._check()
-        return await super().write_begin()
+        return await super().write_begin(may_touch)
+
+    async def write_renew(self, write: str) -> bytes | None:
+        self._check()
+        return await super().write_renew(write)
 
     async def write_end(
         self, write: str, *, known: bool, fields: Fields = EVERYTHING, overlay: str = "", why: str = "{}"
@@ -354,6 +358,75 @@ async def test_the_ack_is_kept_back_until_no_process_trusts_copies_it_made_befor
     await until(is_kept_back)
     assert not writing.done()
     await clock.advance(store.timing.near)
+    await writing
+
+
+async def test_a_write_is_not_acknowledged_while_somebody_may_not_have_heard_of_it(
+    store: Failing, telling: Telling, redis: Redis, keys: Keys
+) -> None:
+    """Redis was lost so soon that a process which shows copies in the dark may know nothing of the write."""
+    await redis.set(keys.near, 1)
+    clock = FakeClock()
+
+    async def write() -> None:
+        async with writes_of(store, telling, clock).intent() as intent:
+            intent.status = 201
+            store.down = True
+
+    writing = asyncio.ensure_future(write())
+    await until(lambda: clock.sleepers == 1 and telling.applied == [False])
+    for _ in range(60):
+        await clock.advance(0.2)
+    with pytest.raises(OutcomeUnknown):
+        await writing
+    store.down = False
+    await clock.advance(0.2)
+    await until(lambda: telling.applied[-1])
+
+
+async def test_a_write_that_everybody_heard_of_is_acknowledged_although_redis_is_gone(
+    store: Failing, telling: Telling, redis: Redis, keys: Keys
+) -> None:
+    await redis.set(keys.near, 1)
+    clock = FakeClock()
+    heard = asyncio.Event()
+
+    async def write() -> None:
+        async with writes_of(store, telling, clock).intent() as intent:
+            await until(lambda: clock.sleepers == 1)
+            await clock.advance(store.timing.near + 0.1)
+            await until(lambda: intent.is_heard)
+            heard.set()
+            intent.status = 201
+            store.down = True
+
+    writing = asyncio.ensure_future(write())
+    await heard.wait()
+    await until(lambda: telling.applied == [False])
+    for _ in range(60):
+        await clock.advance(0.2)
+    await writing
+    store.down = False
+    await clock.advance(0.2)
+
+
+async def test_of_another_redis_than_the_one_that_told_of_it_a_write_waits_once_more(
+    store: Failing, telling: Telling, redis: Redis, keys: Keys
+) -> None:
+    await redis.set(keys.near, 1)
+    await redis.set(keys.epoch, "one")
+    clock = FakeClock()
+
+    async def write() -> None:
+        async with writes_of(store, telling, clock).intent() as intent:
+            await redis.set(keys.epoch, "another")
+            intent.status = 201
+
+    writing = asyncio.ensure_future(write())
+    for _ in range(2):
+        assert not writing.done()
+        await until(lambda: clock.sleepers == 1)
+        await clock.advance(store.timing.near)
     await writing
 
 

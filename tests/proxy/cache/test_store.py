@@ -520,7 +520,7 @@ async def test_a_write_is_told_to_everybody_from_its_beginning_to_its_end(
     assert not others
     await store.write_end(write, known=True, fields=NARROW)
     await redis.set(keys.near, 1)
-    refused, others = await store.write_begin()
+    refused, others = await store.write_begin(NARROW)
     assert others
     await store.write_refused(refused)
 
@@ -530,7 +530,8 @@ async def test_a_write_is_told_to_everybody_from_its_beginning_to_its_end(
         return len(heard) == 4
 
     await until(all_heard)
-    words = [f"w {write}", f"b 1 7:101,?,T7 {write}", f"w {refused}", f"e {refused}"]
+    named = ",".join(NARROW)
+    words = [f"w {write} *", f"b 1 {named} {write}", f"w {refused} {named}", f"e {refused}"]
     assert heard == [word.encode() for word in words]
     await listener.aclose()
 
