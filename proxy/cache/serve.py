@@ -67,10 +67,9 @@ class SlotsCache:
         fence = self._near.fence()
         types = self._types_of(query)
         ask, show = self._asking(query, call, types)
-        if demand == NOTHING:
-            answer = self._in_the_dark(digest, began, show)
-            if answer is not None:
-                return answer
+        answer = self._in_the_dark(digest, began, show) if demand == NOTHING else None
+        if answer is not None:
+            return answer
         # Ranges are of one event type, and it has to be certain which.
         event_type = next(iter(types)) if self._ranges and types and len(types) == 1 else None
         if self._ranges and event_type is not None and demand == NOTHING:

@@ -170,7 +170,7 @@ async def test_writes_that_never_stop_do_not_starve_a_reader(
         await writer
     # Each reader waited for the writes before it, not for those after: far fewer holds than writes.
     writes = len(upstream.requests) - slots_calls(upstream)
-    assert writes > 20
+    assert writes > 5
 
 
 async def test_readers_of_steady_writes_share_fetches_that_do_not_queue_up(
