@@ -57,12 +57,14 @@ class Question:
     def look(self, selector: Selector) -> str:
         """The query of one look at an event type that shows all these days.
 
-        It takes whole weeks, so that all questions about one week are answered by one look. Its bounds are moments,
+        It takes whole weeks, as many as the last day of the first one needs, so that all questions about one week are
+        answered by one look. Its bounds are moments,
         the begin of a day and the end of one in the zone of the wish: dates alone would be days of UTC, and cut
         those of any other zone.
         """
         begin = self.first - self.first.weekday() * _DAY
-        end = self.last + (6 - self.last.weekday()) * _DAY
+        weeks = -(-((self.last - self.first).days + 7) // 7)
+        end = begin + (7 * weeks - 1) * _DAY
         parameters = [
             *selector,
             ("start", self._moment(begin, time(0))),

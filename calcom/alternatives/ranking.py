@@ -8,10 +8,9 @@ said on the phone differ. The wish itself, where it is free, comes before all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from calcom.alternatives.offered import Offered, Time
 from calcom.alternatives.wish import Wish
@@ -41,8 +40,7 @@ EXACT: Final = "exact"
 """The strategy, and the reason, of the wish itself."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Alternative:
+class Alternative(NamedTuple):
     """An offered time and why it is one. Those of one strategy compare by how well they suit.
 
     `kind` is the place of its event type among those that were asked for. `days` counts by the calendar, `minutes` by

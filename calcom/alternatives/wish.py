@@ -42,7 +42,7 @@ class Wish:
 
     def minutes_to(self, start: datetime) -> int:
         """Minutes that pass between the wish and a moment, below 0 for one before it."""
-        return int((start.astimezone(UTC) - self.instant).total_seconds() // 60)
+        return int((start - self.instant).total_seconds() // 60)
 
 
 def wish_of(text: str, zone: ZoneInfo) -> Wish:

@@ -119,7 +119,7 @@ class Board:
             self._refused += 1
         elif outcome.status == 0 or outcome.status >= 500:
             self._failed += 1
-        elif outcome.action != "slots":
+        elif not outcome.is_read:
             self._note_write(outcome)
 
     def figures(self, *, now: float, seconds: float) -> Figures:

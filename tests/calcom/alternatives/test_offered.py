@@ -17,13 +17,14 @@ BODY = b"""{"status":"success","data":{
 def test_days_and_times_ascend_and_days_outside_are_left_out() -> None:
     offered = offered_in(BODY, first=FIRST, last=LAST, after=datetime(2026, 11, 1, tzinfo=UTC))
     assert offered is not None
-    assert list(offered.days) == [FIRST, LAST]
+    assert list(offered.since(FIRST)) == [FIRST, LAST]
     assert [time.text for time in offered.on(FIRST)] == [
         "2026-12-01T09:00:00.000+01:00",
         "2026-12-01T10:00:00.000+01:00",
     ]
     assert list(offered.since(date(2026, 12, 2))) == [LAST]
-    assert offered.on(date(2026, 12, 2)) == ()
+    assert [offered.on(date(2026, 12, day)) for day in (2, 4)] == [[], []]
+    assert offered.on(date(2026, 11, 30)) == []
 
 
 def test_what_has_begun_is_left_out() -> None:

@@ -23,6 +23,13 @@ def test_answers_are_sorted_by_where_they_came_from() -> None:
     assert (figures.hits, figures.coalesced, figures.misses, figures.stale, figures.reads) == (2, 1, 1, 1, 5)
 
 
+def test_alternatives_are_an_answer_about_availability() -> None:
+    board = Board()
+    board.record(outcome(action="alternatives", answer=Cached.HIT))
+    figures = board.figures(now=100, seconds=60)
+    assert (figures.hits, figures.reads, figures.cancelled) == (1, 1, 0)
+
+
 def test_writes_are_sorted_by_what_they_did() -> None:
     board = Board()
     for action, status in (
