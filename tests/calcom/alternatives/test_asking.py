@@ -185,3 +185,46 @@ def test_a_look_holds_its_days_whole_in_every_zone(zone: str, ahead: int, days: 
     assert (end.astimezone(UTC) + timedelta(seconds=1)).astimezone(ZoneInfo(zone)).date() > end.date()
     # An end on a whole minute could not be asked past Cal.com's own cache.
     assert end.second == 59
+
+
+VALUES = st.one_of(
+    st.text(max_size=30),
+    st.sampled_from(
+        [
+            "2026-12-01",
+            "2026-12-01T10:00+01:00",
+            "9999-12-31",
+            "0001-01-01T00:00Z",
+            "2028-11-24",
+            "7",
+            "1,2",
+            "Asia/Tokyo",
+        ]
+    ),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*WANTED, "eventTypeSlug", "username", "teamSlug", "limit"]), VALUES),
+        max_size=8,
+    ),
+    st.binary(max_size=20),
+)
+def test_any_question_is_either_refused_or_one_that_can_be_asked(
+    pairs: list[tuple[str, str]], noise: bytes
+) -> None:
+    base = [("eventTypeId", "101"), ("wish", "2026-12-01T10:00")]
+    refusals = []
+    for query in (urlencode(pairs), urlencode([*base, *pairs]), noise.decode("latin-1")):
+        try:
+            question = question_of(query, NOW)
+        except Unclear as unclear:
+            refusals.append(str(unclear))
+            continue
+        for selector in question.types:
+            look = parse(question.look(selector), "2024-09-04")
+            assert look is not None
+            assert look.days is not None
+    # Whatever was sent, a refusal is one line of text.
+    assert all(text.isprintable() for text in refusals)
