@@ -156,6 +156,23 @@ async def test_several_event_types_are_asked_for_at_once_and_labelled(
     assert {asked_for(seen)["eventTypeId"] for seen in upstream.requests} == {"101", "102", "103"}
 
 
+async def test_a_caller_who_leaves_does_not_take_the_look_with_him(
+    gateway: Running, upstream: Upstream
+) -> None:
+    gate = Gate(Reply(200, OFFER))
+    upstream.script = gate
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    head = f"GET {target()} HTTP/1.1\r\nhost: a\r\nauthorization: {KEY['authorization']}\r\n\r\n"
+    writer.write(head.encode())
+    await upstream.arrivals(1)
+    writer.close()
+    await writer.wait_closed()
+    after = asyncio.ensure_future(gateway.get(target()))
+    gate.open()
+    assert reasons(await after)
+    assert (len(upstream.requests), upstream.left) == (1, 0)
+
+
 async def test_an_event_type_may_be_named_by_slug(gateway: Running, upstream: Upstream) -> None:
     query = urlencode({"eventTypeSlug": "intro", "username": "ada", "wish": f"{TUESDAY}T10:00"})
     answer = await gateway.get(f"/-/alternatives?{query}")

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from calcom.alternatives import Strategy, Unclear, question_of
 from calcom.alternatives.asking import DEFAULT_COUNT, DEFAULT_DAYS, FURTHEST_DAYS, MOST_DAYS
+from calcom.ranges import look_of
 from calcom.slots import parse
+from tests.calcom.ranges.test_additive import PLAIN, account
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)  # a Wednesday
 TODAY = NOW.date()
@@ -164,6 +166,19 @@ def test_wishes_of_one_week_are_answered_by_one_look() -> None:
         "end": "2026-12-27T22:59:59Z",
         "timeZone": "Europe/Berlin",
     }
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"])
+def test_wishes_of_the_next_four_weeks_are_answered_out_of_one_window(zone: str) -> None:
+    windows = set()
+    for ahead in range(1, 26):
+        question = question_of(asked(eventTypeId=7, wish=TODAY + timedelta(days=ahead), timeZone=zone), NOW)
+        query = parse(question.look(question.types[0]), "2024-09-04")
+        assert query is not None
+        look = look_of(account(PLAIN), query, "2024-09-04", NOW)
+        assert look is not None
+        windows |= {window.query_string for window in look.windows}
+    assert len(windows) == 1
 
 
 @given(
