@@ -205,6 +205,7 @@ class Runner:
             error=error,
             event_type=intent.event_type.id,
             slot=str(slot) if slot else None,
+            replaces=intent.alternative_days if action == "alternatives" else 1,
         )
         self._sink.record(outcome)
         if response is not None and self._witness is not None:

@@ -67,6 +67,8 @@ class Outcome:
     event_type: int = 0
     slot: str | None = None
     """The start that a write asks for, in UTC."""
+    replaces: int = 1
+    """Calls that it takes without a gateway: several where alternatives are found day by day."""
 
     @property
     def is_read(self) -> bool:

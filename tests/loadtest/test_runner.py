@@ -87,6 +87,7 @@ async def test_who_asks_the_gateway_for_alternatives_asks_once_and_books_one_of_
         ("alternatives", "alternatives"),
         ("create", "booking"),
     ]
+    assert [one.replaces for one in journal.outcomes] == [3, 1]
     assert journal.requests[0][0].startswith("/-/alternatives?eventTypeId=1&wish=2026-11-25T14%3A00")
     assert journal.requests[1][1]["start"] == "2026-11-25T09:30:00.000Z"
 

@@ -1,5 +1,7 @@
 """The demo's board adds up what callers saw."""
 
+from dataclasses import replace
+
 from calgate.demo.figures import Board, Figures, Upstream
 from loadtest.stats import Cached, Outcome
 
@@ -74,6 +76,15 @@ def test_hits_have_a_median_of_their_own() -> None:
 def test_what_a_call_replaces_is_unknown_without_calls() -> None:
     assert Figures(requests=10).saved is None
     assert Figures(requests=10, upstream=Upstream(calls=4)).saved == 2.5
+
+
+def test_a_question_for_alternatives_stands_for_the_calls_that_others_find_them_by() -> None:
+    board = Board()
+    for status in (200, 503):
+        board.record(replace(outcome(action="alternatives", status=status), replaces=5))
+    board.record(outcome())
+    figures = replace(board.figures(now=100, seconds=60), upstream=Upstream(calls=2))
+    assert figures.saved == 3
 
 
 def test_a_request_that_was_turned_away_saved_no_call() -> None:
