@@ -10,6 +10,7 @@ CODES: Final = {
     401: "UnauthorizedException",
     403: "ForbiddenException",
     404: "NotFoundException",
+    405: "MethodNotAllowedException",
     408: "RequestTimeoutException",
     409: "ConflictException",
     413: "PayloadTooLargeException",

@@ -21,6 +21,7 @@ OPEN: tuple[str, ...] = ()
 ROUTES = (
     "slots",
     "slots_legacy",
+    "alternatives",
     "bookings_read",
     "bookings_write",
     "event_types",
@@ -32,8 +33,9 @@ ROUTES = (
 )
 OUTCOMES = ("hit", "stale", "miss", "coalesced", "pass", "refused", "error")
 CODE_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx", "none")
-CACHED_ROUTES = ("slots", "slots_legacy", "event_types", "schedules", "other_read")
-"""Routes whose answers may be kept."""
+CACHED_ROUTES = ("slots", "slots_legacy", "alternatives", "event_types", "schedules", "other_read")
+"""Routes whose answers may be kept, or made of what is."""
+ALTERNATIVES_RESULTS = ("exact", "others", "nothing", "partial")
 SCOPES = ("slots", "reads")
 LOOKUP_RESULTS = ("hit", "stale_hit", "negative_hit", "miss", "bypass")
 COALESCED_OUTCOMES = ("shared", "timed_out", "leader_failed")
@@ -127,6 +129,13 @@ _SERVING = (
         ),
     ),
     _metric("http_requests_in_flight", "gauge", "Requests being handled now.", "requests", {"route": ROUTES}),
+    _metric(
+        "alternatives_answers_total",
+        "counter",
+        "Answers to a wish: it was free, others were, nothing was, or not all event types could be looked at.",
+        "answers",
+        {"result": ALTERNATIVES_RESULTS},
+    ),
 )
 
 _CACHE = (

@@ -11,7 +11,15 @@ import orjson
 from core.clock import Clock
 from loadtest.client import Client, ClientError, Response
 from loadtest.stats import Cached, Outcome, Sink, cached
-from loadtest.traffic import BOOKINGS_VERSION, SLOTS_VERSION, Change, Intent, Kind, slots_targets
+from loadtest.traffic import (
+    BOOKINGS_VERSION,
+    SLOTS_VERSION,
+    Change,
+    Intent,
+    Kind,
+    alternatives_target,
+    slots_targets,
+)
 
 # Bookings remembered for later rescheduling and cancelling.
 _REMEMBERED_BOOKINGS = 500
@@ -84,6 +92,8 @@ class Runner:
             match intent.kind:
                 case Kind.AVAILABILITY:
                     await self._look(intent, slots_targets(intent, self._today())[0], scheduled)
+                case Kind.ALTERNATIVES if intent.asks_gateway:
+                    await self._ask(intent, scheduled)
                 case Kind.ALTERNATIVES:
                     async with asyncio.TaskGroup() as group:
                         for target in slots_targets(intent, self._today()):
@@ -98,6 +108,15 @@ class Runner:
         response = await self._send(intent, "slots", "GET", target, self._slots_headers, b"", scheduled)
         if response is not None and response.status == 200:
             self._remember_offers(intent, response)
+
+    async def _ask(self, intent: Intent, scheduled: float) -> None:
+        target = alternatives_target(intent, self._today())
+        response = await self._send(
+            intent, "alternatives", "GET", target, self._slots_headers, b"", scheduled
+        )
+        found = _data(response) if response is not None and response.status == 200 else None
+        if isinstance(found, dict) and found.get("alternatives"):
+            self._offers[intent.event_type.id] = [one["startUtc"] for one in found["alternatives"]]
 
     async def _book(self, intent: Intent, scheduled: float) -> None:
         known = next((known for known in self._bookings if known[1] == intent.event_type.id), None)
@@ -186,6 +205,7 @@ class Runner:
             error=error,
             event_type=intent.event_type.id,
             slot=str(slot) if slot else None,
+            replaces=intent.alternative_days if action == "alternatives" else 1,
         )
         self._sink.record(outcome)
         if response is not None and self._witness is not None:

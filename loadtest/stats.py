@@ -53,7 +53,7 @@ class Outcome:
     """
 
     action: str
-    """slots, create, reschedule or cancel."""
+    """slots, alternatives, create, reschedule or cancel."""
     kind: str
     """The step of the conversation it belongs to: availability, alternatives or booking."""
     method: str
@@ -67,6 +67,13 @@ class Outcome:
     event_type: int = 0
     slot: str | None = None
     """The start that a write asks for, in UTC."""
+    replaces: int = 1
+    """Calls that it takes without a gateway: several where alternatives are found day by day."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it asked what is free."""
+        return self.action in ("slots", "alternatives")
 
     @property
     def latency(self) -> float:
@@ -95,7 +102,7 @@ class Tally:
     actions: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     answers: Counter[Cached] = field(default_factory=Counter)
-    """Of slots reads that came back with a status below 400 only: errors have no cache outcome worth
+    """Of reads that came back with a status below 400 only: errors have no cache outcome worth
     counting.
     """
     errors: Counter[str] = field(default_factory=Counter)
@@ -106,7 +113,7 @@ class Tally:
         self.actions[outcome.action] += 1
         self.kinds[outcome.kind] += 1
         self.latencies.append(outcome.latency)
-        if outcome.action == "slots" and 200 <= outcome.status < 400:
+        if outcome.is_read and 200 <= outcome.status < 400:
             self.answers[outcome.cached] += 1
         if outcome.error is not None:
             self.errors[outcome.error] += 1

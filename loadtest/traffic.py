@@ -1,16 +1,17 @@
 """Voice agents on the phone: a seeded stream of what they want, as pure data.
 
 The mix is the report's section 6.1: of every five things an agent does, three look at availability, one
-finds alternatives around a wish (several one-day reads at once, as the report's parallel finder does), one
-books. They come as conversations: one caller stays with one event type and one zone, looks, hesitates,
-looks again, and decides. Rates count client requests, so an alternatives step of five reads counts five.
+finds alternatives around a wish (several one-day reads at once, as the report's parallel finder does, or one
+question to a gateway that finds them), one books. They come as conversations: one caller stays with one event
+type and one zone, looks, hesitates, looks again, and decides. Rates count client requests, so an alternatives
+step of five reads counts five.
 """
 
 import heapq
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from enum import StrEnum
 from itertools import accumulate
 from typing import TypeVar
@@ -20,6 +21,11 @@ from loadtest.catalogue import Catalogue, EventType
 
 SLOTS_VERSION = "2024-09-04"
 BOOKINGS_VERSION = "2024-08-13"
+ALTERNATIVES_PATH = "/-/alternatives"
+
+# Wishes are from nine to half past five.
+_OPENS = 9
+_HALF_HOURS = 18
 
 _T = TypeVar("_T")
 
@@ -57,6 +63,8 @@ class Profile:
     reschedule_share: float = 0.10
     alternative_days: tuple[int, int] = (3, 7)
     """Fewest and most one-day reads of an alternatives step (report 5.1: three to seven calls)."""
+    asks_gateway: bool = False
+    """Whether an alternatives step is one question to the gateway instead. Nobody else would understand it."""
     spans: tuple[tuple[int, float], ...] = ((7, 6.0), (14, 2.0), (30, 1.0))
     """Days looked at, with weights; overlapping on purpose."""
     starts: tuple[tuple[int, float], ...] = ((0, 8.0), (1, 2.0), (2, 1.0))
@@ -79,8 +87,8 @@ class Profile:
     @property
     def requests_per_conversation(self) -> float:
         """Client requests that one conversation makes on average."""
-        fewest, most = self.alternative_days
-        return self.looks + self.bookings + self.alternatives * (fewest + most) / 2
+        reads = 1 if self.asks_gateway else sum(self.alternative_days) / 2
+        return self.looks + self.bookings + self.alternatives * reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ class Intent:
     change: Change
     pick: float
     """Which of the offered slots to take, as a fraction in [0, 1) of their number."""
+    asks_gateway: bool = False
 
 
 def intents(
@@ -128,6 +137,18 @@ def slots_targets(intent: Intent, today: date) -> tuple[str, ...]:
             _target(intent, today + timedelta(days=day), 1) for day in near[: intent.alternative_days]
         )
     return (_target(intent, today + timedelta(days=intent.first_day), intent.days),)
+
+
+def alternatives_target(intent: Intent, today: date) -> str:
+    """The request target of an intent's question to the gateway, whose wish is within office hours."""
+    half_hour = int(intent.pick * _HALF_HOURS)
+    at = time(_OPENS + half_hour // 2, 30 * (half_hour % 2))
+    query = {
+        "eventTypeId": intent.event_type.id,
+        "wish": f"{today + timedelta(days=intent.wish_day)}T{at:%H:%M}",
+        "timeZone": intent.zone,
+    }
+    return ALTERNATIVES_PATH + "?" + urlencode(query)
 
 
 def _target(intent: Intent, first: date, days: int) -> str:
@@ -181,6 +202,7 @@ def _conversation(
             alternative_days=dice.randint(fewest, most),
             change=_change(dice, profile),
             pick=dice.random(),
+            asks_gateway=profile.asks_gateway,
         )
         if dice.random() >= profile.asks_again:
             first_day, days = _weighted(dice, profile.starts), _weighted(dice, profile.spans)

@@ -16,6 +16,8 @@ from calcom.paths import Classified, Route, classify, normalise
 from calcom.slots import Query, loosely, parse, parse_legacy
 from core.clock import Clock
 from proxy.account.account import Account, Stranger
+from proxy.alternatives import PATH as ALTERNATIVES_PATH
+from proxy.alternatives import Alternatives
 from proxy.cache.directives import demanded
 from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
@@ -39,7 +41,7 @@ from proxy.refusals import (
     Refused,
     UpstreamTimeout,
 )
-from proxy.telemetry import GATEWAY, INVALID, Telemetry
+from proxy.telemetry import ALTERNATIVES, GATEWAY, INVALID, Telemetry
 from proxy.upstream import Call, Upstream, read
 from proxy.writes import Writes
 
@@ -63,6 +65,7 @@ class Gateway:
     writes: Writes
     once: Once
     account: Account | Stranger
+    alternatives: Alternatives
     telemetry: Telemetry
     log: AccessLog
     clock: Clock
@@ -79,7 +82,7 @@ class Gateway:
         request = Request(scope, receive, send, self.clock, lambda: self.draining)
         started = self.clock.monotonic()
         kind = _kind(request)
-        route = kind.route.value if kind else (GATEWAY if request.path.startswith("/-/") else INVALID)
+        route = kind.route.value if kind else _own_route(request.path)
         self.telemetry.began(route)
         try:
             await self._serve(request, kind)
@@ -123,6 +126,8 @@ class Gateway:
             ready = self.is_ready() and not self.draining
             word = "ready" if ready else ("draining" if self.draining else "not ready")
             await request.answer(200 if ready else 503, [JSON], orjson.dumps({"status": word}))
+        elif request.path == ALTERNATIVES_PATH:
+            await self.alternatives.answer(request)
         else:
             raise NotServed(
                 f"Cannot {request.method} {request.path}: this gateway forwards /v2/* and /api/v2/*."
@@ -318,6 +323,13 @@ def _kind(request: Request) -> Classified | None:
     if request.path.startswith(("/v2/", "/api/v2/")):
         return classify(request.method, request.path)
     return None
+
+
+def _own_route(path: str) -> str:
+    """What a request that is not forwarded is counted under."""
+    if path == ALTERNATIVES_PATH:
+        return ALTERNATIVES
+    return GATEWAY if path.startswith("/-/") else INVALID
 
 
 def _cacheable(request: Request, kind: Classified, headers: Mapping[str, str], text: str) -> Query | None:

@@ -83,6 +83,13 @@ class UpstreamTimeout(Refused):
     reason = "timeout"
 
 
+class NotUnderstood(Refused):
+    """Calgate - Cal.com answered with something that is not a list of slots."""
+
+    status = 502
+    reason = "not_understood"
+
+
 class UpstreamUnreachable(NotSent):
     """Calgate - Cal.com could not be reached."""
 
@@ -151,6 +158,24 @@ class Malformed(Refused):
 
     status = 400
     reason = "malformed"
+
+
+class BadParameter(Refused):
+    """A query parameter cannot be understood."""
+
+    status = 400
+    reason = "parameter"
+
+
+class NotAllowed(Refused):
+    """This path answers GET and HEAD only."""
+
+    status = 405
+    reason = "method"
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """With the methods that are answered (RFC 9110, 15.5.6)."""
+        return [*super().headers(), (b"allow", b"GET, HEAD")]
 
 
 class BadPath(Refused):

@@ -6,6 +6,7 @@ from itertools import product
 
 from calcom.paths import Breaker
 from exporters.catalogue import (
+    ALTERNATIVES_RESULTS,
     BY_NAME,
     CACHED_ROUTES,
     COALESCED_OUTCOMES,
@@ -26,6 +27,7 @@ from exporters.slots import Histogram, WorkerSlot
 from proxy.breaker import State
 from proxy.governor.purpose import Purpose
 
+ALTERNATIVES = "alternatives"
 GATEWAY = "gateway"
 INVALID = "invalid"
 
@@ -70,6 +72,10 @@ class Telemetry:
         self._compared = {
             outcome: counter("calgate_cache_range_comparisons_total", outcome=outcome)
             for outcome in COMPARISON_OUTCOMES
+        }
+        self._alternatives = {
+            result: counter("calgate_alternatives_answers_total", result=result)
+            for result in ALTERNATIVES_RESULTS
         }
         self._invalidations = {
             outcome: counter("calgate_cache_invalidations_total", trigger="write", outcome=outcome)
@@ -149,6 +155,10 @@ class Telemetry:
     def compared(self, outcome: str) -> None:
         """What windows say was compared with Cal.com's own answer."""
         self._compared[outcome].inc()
+
+    def offered(self, result: str) -> None:
+        """A wish was answered."""
+        self._alternatives[result].inc()
 
     def invalidated(self, *, applied: bool) -> None:
         self._invalidations["applied" if applied else "failed"].inc()

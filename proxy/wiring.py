@@ -31,6 +31,7 @@ from proxy.account.account import Account, Stranger
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
+from proxy.alternatives import Alternatives
 from proxy.app import Gateway
 from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
@@ -208,6 +209,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                 max_body=settings.max_body_bytes,
                 body_seconds=settings.client_head_timeout_seconds,
                 account=account,
+                alternatives=Alternatives(slots, account, telemetry, clock),
             ),
             ready,
         )

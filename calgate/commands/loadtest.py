@@ -212,3 +212,24 @@ def trace(**options: Any) -> tuple[Needs, Play]:
 
     plan = scenario.Plan(**options)
     return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+@loadtest.command()
+@click.option(
+    "--wishes", type=click.IntRange(1, 144), default=40, show_default=True, help="Nobody asked near before."
+)
+@click.option(
+    "--warm", type=click.IntRange(0), default=2000, show_default=True, help="More, for the same weeks."
+)
+@click.option(
+    "--bookings", type=click.IntRange(1), default=30, show_default=True, help="Of what was offered."
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Gateways.")
+@_scenario
+def alternatives(**options: Any) -> tuple[Needs, Play]:
+    """The next best times when a wish is taken: at once and in one call, beside the report's three to seven."""
+    from loadtest.scenarios import alternatives as scenario
+
+    plan = scenario.Plan(**options)
+    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)

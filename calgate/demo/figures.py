@@ -64,6 +64,8 @@ class Figures:
     conflicts: int = 0
     refused: int = 0
     failed: int = 0
+    replaced: int = 0
+    """Calls beyond one each that answered questions for alternatives stand for."""
     median: float | None = None
     p95: float | None = None
     hit_median: float | None = None
@@ -76,11 +78,12 @@ class Figures:
 
     @property
     def saved(self) -> float | None:
-        """Answered requests per upstream call; None while there are no calls to divide by.
+        """Calls that the answered requests take without a gateway, per upstream call; None while there are no calls
+        to divide by.
 
         A request that was turned away saved nobody anything.
         """
-        return self.answered / self.upstream.calls if self.upstream.calls else None
+        return (self.answered + self.replaced) / self.upstream.calls if self.upstream.calls else None
 
     @property
     def answered(self) -> int:
@@ -103,7 +106,7 @@ class Board:
         self._hit_latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._created = self._rescheduled = self._cancelled = self._conflicts = self._refused = (
             self._failed
-        ) = 0
+        ) = self._replaced = 0
         self._recent: deque[Outcome] = deque(maxlen=_RECENT)
         self._ended: deque[float] = deque()
 
@@ -119,7 +122,9 @@ class Board:
             self._refused += 1
         elif outcome.status == 0 or outcome.status >= 500:
             self._failed += 1
-        elif outcome.action != "slots":
+        elif outcome.is_read:
+            self._replaced += outcome.replaces - 1
+        else:
             self._note_write(outcome)
 
     def figures(self, *, now: float, seconds: float) -> Figures:
@@ -143,6 +148,7 @@ class Board:
             conflicts=self._conflicts,
             refused=self._refused,
             failed=self._failed,
+            replaced=self._replaced,
             median=quantile(self._latencies, 0.5),
             p95=quantile(self._latencies, 0.95),
             hit_median=quantile(self._hit_latencies, 0.5),

@@ -19,7 +19,7 @@ from loadtest.client import Client
 from loadtest.runner import Runner
 from loadtest.simulated import town
 from loadtest.stats import Outcome, cached
-from loadtest.traffic import SLOTS_VERSION, intents
+from loadtest.traffic import SLOTS_VERSION, Profile, intents
 
 _LOOK_SECONDS = 0.5
 _FIRST_ANSWER_SECONDS = 30.0
@@ -126,7 +126,10 @@ class _Performance:
             speed=self.wishes.speed,
             witness=auditor.witness,
         )
-        wanted = intents(self.catalogue, seed=self.wishes.seed, rate_per_minute=self.wishes.rate)
+        profile = Profile(asks_gateway=True)
+        wanted = intents(
+            self.catalogue, seed=self.wishes.seed, rate_per_minute=self.wishes.rate, profile=profile
+        )
         await runner.run(wanted)
 
     async def _tell(self, watcher: Watcher) -> None:

@@ -73,7 +73,7 @@ def _call(outcome: Outcome, event_types: dict[int, str]) -> tuple[Text, ...]:
     action = "alternatives" if outcome.kind == "alternatives" else _ACTIONS[outcome.action]
     return (
         Text(when),
-        Text(action, style="magenta" if outcome.action != "slots" else ""),
+        Text(action, style="" if outcome.is_read else "magenta"),
         Text(_about(outcome, event_types), style="" if ok else "dim"),
         Text(str(outcome.status) if outcome.status else "—", style=status_style),
         Text(word, style=style),
@@ -88,12 +88,14 @@ def _about(outcome: Outcome, event_types: dict[int, str]) -> str:
     if outcome.error is not None:
         return f"no answer: {outcome.error}"
     parts = urlsplit(outcome.target)
-    if outcome.action != "slots":
+    if not outcome.is_read:
         name = event_types.get(outcome.event_type, str(outcome.event_type))
         # 2026-11-24T09:00:00.000Z
         return f"{name}  {outcome.slot[5:10]} {outcome.slot[11:16]} UTC" if outcome.slot else name
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     name = event_types.get(int(query["eventTypeId"]), query["eventTypeId"])
+    if "wish" in query:
+        return f"{name}  near {query['wish'][5:10]} {query['wish'][11:]}  {query['timeZone']}"
     span = (
         query["start"][5:] if query["start"] == query["end"] else f"{query['start'][5:]}…{query['end'][5:]}"
     )

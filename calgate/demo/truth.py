@@ -39,6 +39,9 @@ class Auditor:
 
     def witness(self, outcome: Outcome, response: Response) -> None:
         """One answered request, as `loadtest.runner.Runner` reports it."""
+        if outcome.action == "alternatives":
+            # Some of what is free, which says nothing about the rest.
+            return
         if outcome.action != "slots":
             version = response.header("x-sim-version")
             if version is not None and version.isdigit():

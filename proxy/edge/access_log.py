@@ -15,7 +15,7 @@ from calcom.paths import normalise
 from core.clock import Clock
 from core.log import timestamp
 
-# The words Cal.com's paths are made of (contract 4 to 6). Whatever else stands in a path may be somebody's id.
+# The words Cal.com's paths and ours are made of (contract 4 to 6). Whatever else stands in a path may be somebody's id.
 _WORDS: Final = frozenset(
     """
     v2 slots available reserve selected-slot reservations bookings by-seat recurring instant reschedule
@@ -25,6 +25,7 @@ _WORDS: Final = frozenset(
     selected-calendars destination-calendars me ooo teams organizations memberships invite users attributes
     options delegation-credentials routing-forms calculate-slots responses oauth-clients oauth oauth2 auth token
     refresh force-refresh api-keys webhooks workflows conferencing verified-resources stripe roles permissions
+    - alternatives
     """.split()  # noqa: SIM905  # a page of quotes and commas would hide the words
 )
 _MOST_PARTS: Final = 12

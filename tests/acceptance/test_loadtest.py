@@ -60,3 +60,17 @@ def test_a_booking_leaves_no_untrue_answer_and_most_true_ones() -> None:
     assert code == 0, report
     dropped = report["figures"]["dropped by a write"]
     assert 0 < dropped["mean"] < report["figures"]["answers cached before a write"]
+
+
+@pytest.mark.timeout(250)
+def test_alternatives_take_one_call_and_can_be_booked() -> None:
+    _, report = played("alternatives", "--wishes", "4", "--warm", "50", "--bookings", "3")
+    rows = {row[0]: row for row in report["tables"][0]["rows"]}
+    # Calls: the last but one column.
+    assert (rows["Calgate, cold"][-2], rows["Calgate, warm"][-2]) == (4, 0), report
+    assert rows["days at once"][-2] >= 3 * 4
+    figures = report["figures"]
+    assert figures["alternatives booked"] >= 1
+    gates = {gate["name"]: gate["seen"] for gate in report["gates"]}
+    assert gates["alternatives that could not be booked"] == 0
+    assert gates["alternatives that the calendar does not have"] == 0

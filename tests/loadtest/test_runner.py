@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import takewhile
 from typing import Any
@@ -43,6 +44,8 @@ class Journal:
             data: object = (
                 {"2026-11-24": [{"start": start} for start in self._offered]} if self._offered else {}
             )
+            if path.startswith("/-/alternatives"):
+                data = {"alternatives": [{"startUtc": "2026-11-25T09:30:00.000Z"}]}
             if path == "/v2/bookings":
                 self._bookings += 1
                 data = {"uid": f"uid-{self._bookings}"}
@@ -74,6 +77,19 @@ async def test_a_look_is_one_read_and_alternatives_are_several() -> None:
     ]
     assert {one.cached for one in journal.outcomes} == {"hit"}
     assert all("timeZone=Europe%2FBerlin" in path for path, _ in journal.requests)
+
+
+async def test_who_asks_the_gateway_for_alternatives_asks_once_and_books_one_of_them() -> None:
+    journal = Journal()
+    asks = replace(intent(Kind.ALTERNATIVES), asks_gateway=True)
+    await carry_out(journal, asks, intent(Kind.BOOKING))
+    assert [(one.action, one.kind) for one in journal.outcomes] == [
+        ("alternatives", "alternatives"),
+        ("create", "booking"),
+    ]
+    assert [one.replaces for one in journal.outcomes] == [3, 1]
+    assert journal.requests[0][0].startswith("/-/alternatives?eventTypeId=1&wish=2026-11-25T14%3A00")
+    assert journal.requests[1][1]["start"] == "2026-11-25T09:30:00.000Z"
 
 
 async def test_a_booking_takes_a_slot_that_was_offered_and_never_twice() -> None:

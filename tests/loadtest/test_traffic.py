@@ -1,14 +1,14 @@
 """The traffic is the report's mix, seeded, in order, and overlapping."""
 
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import date, datetime
 from itertools import islice, takewhile
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from loadtest.catalogue import Catalogue, EventType
-from loadtest.traffic import Change, Intent, Kind, Profile, intents, slots_targets
+from loadtest.traffic import Change, Intent, Kind, Profile, alternatives_target, intents, slots_targets
 
 TODAY = date(2026, 11, 23)
 CATALOGUE = Catalogue(tuple(EventType(number, f"type-{number}") for number in range(1, 9)), TODAY)
@@ -96,6 +96,21 @@ def test_alternatives_are_different_single_days_around_the_wish_and_never_past()
         assert 3 <= len(days) == len(set(days)) == intent.alternative_days <= 7
         assert days[0] == intent.wish_day
         assert min(days) >= 0
+
+
+def test_who_asks_a_gateway_for_alternatives_asks_once_and_wishes_for_office_hours_from_tomorrow_on() -> None:
+    asking = Profile(asks_gateway=True)
+    assert asking.requests_per_conversation == 5
+    for intent in (one for one in hours(5, profile=asking) if one.kind is Kind.ALTERNATIVES):
+        target = urlsplit(alternatives_target(intent, TODAY))
+        query = parse_qs(target.query)
+        wish = datetime.fromisoformat(query["wish"][0])
+        assert target.path == "/-/alternatives"
+        assert wish.date() > TODAY
+        assert 9 <= wish.hour < 18
+        assert wish.minute in (0, 30)
+        assert query["timeZone"] == [intent.zone]
+    assert not any(intent.asks_gateway for intent in hours(1))
 
 
 def test_a_rate_of_nothing_is_refused() -> None:

@@ -1,5 +1,7 @@
 """The demo's board adds up what callers saw."""
 
+from dataclasses import replace
+
 from calgate.demo.figures import Board, Figures, Upstream
 from loadtest.stats import Cached, Outcome
 
@@ -21,6 +23,13 @@ def test_answers_are_sorted_by_where_they_came_from() -> None:
         board.record(outcome(answer=answer))
     figures = board.figures(now=100, seconds=60)
     assert (figures.hits, figures.coalesced, figures.misses, figures.stale, figures.reads) == (2, 1, 1, 1, 5)
+
+
+def test_alternatives_are_an_answer_about_availability() -> None:
+    board = Board()
+    board.record(outcome(action="alternatives", answer=Cached.HIT))
+    figures = board.figures(now=100, seconds=60)
+    assert (figures.hits, figures.reads, figures.cancelled) == (1, 1, 0)
 
 
 def test_writes_are_sorted_by_what_they_did() -> None:
@@ -67,6 +76,15 @@ def test_hits_have_a_median_of_their_own() -> None:
 def test_what_a_call_replaces_is_unknown_without_calls() -> None:
     assert Figures(requests=10).saved is None
     assert Figures(requests=10, upstream=Upstream(calls=4)).saved == 2.5
+
+
+def test_a_question_for_alternatives_stands_for_the_calls_that_others_find_them_by() -> None:
+    board = Board()
+    for status in (200, 503):
+        board.record(replace(outcome(action="alternatives", status=status), replaces=5))
+    board.record(outcome())
+    figures = replace(board.figures(now=100, seconds=60), upstream=Upstream(calls=2))
+    assert figures.saved == 3
 
 
 def test_a_request_that_was_turned_away_saved_no_call() -> None:

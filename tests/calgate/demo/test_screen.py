@@ -84,6 +84,14 @@ def test_calls_and_figures_can_be_read() -> None:
         assert expected in text
 
 
+def test_a_question_for_alternatives_shows_the_wish() -> None:
+    board = Board()
+    asked = "/-/alternatives?eventTypeId=105&wish=2026-11-24T14%3A30&timeZone=Europe%2FBerlin"
+    board.record(Outcome("alternatives", "alternatives", "GET", asked, 200, Cached.HIT, 99, 99, 100))
+    text = "\n".join(drawn(board.figures(now=100, seconds=75), 120, 34))
+    assert "alternatives sales/demo  near 11-24 14:30  Europe/Berlin" in text
+
+
 def test_the_newest_call_comes_last() -> None:
     rows = [row for row in drawn(busy(), 120, 20) if "sales/demo" in row or "no answer" in row]
     assert "no answer" in rows[-1]

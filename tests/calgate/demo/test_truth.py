@@ -57,6 +57,21 @@ async def test_the_floor_is_the_newest_write_acknowledged_before_the_read_began(
     assert auditor.truth == Truth(checked=1, stale=0)
 
 
+async def test_alternatives_are_neither_a_write_nor_all_that_is_free() -> None:
+    clock, oracle = FakeClock(start=1000.0), Oracle()
+    async with serving(oracle.handle) as origin, Client(origin) as admin:
+        auditor = Auditor(admin, clock, lifetime=60)
+        auditor.tell_time(5000.0, 1.0)
+        _, told = write(1000.5, 9)
+        asked = Outcome(
+            "alternatives", "alternatives", "GET", "/-/alternatives", 200, Cached.HIT, 0, 999, 1000
+        )
+        auditor.witness(asked, told)
+        auditor.witness(*read(1001.0, 1001.5))
+        await auditor.look()
+    assert [one["floor"] for one in oracle.asked] == [0]
+
+
 async def test_refusals_and_answers_before_the_clocks_agreed_are_not_judged() -> None:
     clock, oracle = FakeClock(start=1000.0), Oracle()
     async with serving(oracle.handle) as origin, Client(origin) as admin:
