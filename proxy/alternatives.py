@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -59,11 +59,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """An event type that could not be looked at: by our refusal, or by Cal.com's, which is `answer`."""
+    """An event type that could not be looked at, by our refusal or by Cal.com's."""
 
     selector: Selector
-    refusal: Refused = field(default_factory=Refused)
-    answer: Answer | None = None
+    why: Refused | Answer
 
 
 class Alternatives:
@@ -81,12 +80,11 @@ class Alternatives:
         """Answer *request*. Raises Refused, also when none of its event types could be looked at."""
         if request.method not in ("GET", "HEAD"):
             raise NotAllowed
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
         try:
-            question = question_of(request.query.decode("latin-1"), now)
+            question = question_of(request.query.decode("latin-1"), self._now())
         except Unclear as unclear:
             raise BadParameter(f"Calgate - {unclear}.") from None
-        looks = await self._looks(request, question, now)
+        looks = await self._looks(request, question)
         seen = [one for one in looks if isinstance(one, Seen)]
         missed = [one for one in looks if isinstance(one, Missed)]
         if not seen:
@@ -113,7 +111,10 @@ class Alternatives:
         headers = [JSON, (b"cache-control", b"no-store")]
         await _reply(request, answers, 200, headers, orjson.dumps(document))
 
-    async def _looks(self, request: Request, question: Question, now: datetime) -> list[Seen | Missed]:
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
+    async def _looks(self, request: Request, question: Question) -> list[Seen | Missed]:
         """All looks, at once: each one finds an answer that is kept, or asks Cal.com."""
         kept = [(name, value) for name, value in request.headers if name != _VERSION[0]]
         headers = forwarded([*kept, _VERSION], request_id=request.id.encode(), shared=True)
@@ -129,11 +130,11 @@ class Alternatives:
             query = parse(query_string, versions.SLOTS)
             assert query is not None
             answer = await self._answer(query, call_of(query_string), demand)
-            if isinstance(answer, Refused):
+            if isinstance(answer, Refused) or answer.status != 200:
                 return Missed(selector, answer)
-            if answer.status != 200:
-                return Missed(selector, answer=answer)
-            offered = offered_in(answer.body, first=question.first, last=question.last, after=now)
+            # By the time it is answered: a look may have waited for a while.
+            after = self._now()
+            offered = offered_in(answer.body, first=question.first, last=question.last, after=after)
             if offered is None:
                 return Missed(selector, NotUnderstood())
             return Seen(selector, answer, offered)
@@ -154,9 +155,9 @@ class Alternatives:
 
 async def _refuse(request: Request, missed: Missed) -> None:
     """Answer as a look itself would have been."""
-    if missed.answer is None:
-        raise missed.refusal
-    await _reply(request, [missed.answer], missed.answer.status, missed.answer.headers, missed.answer.body)
+    if isinstance(missed.why, Refused):
+        raise missed.why
+    await _reply(request, [missed.why], missed.why.status, missed.why.headers, missed.why.body)
 
 
 async def _reply(
@@ -196,12 +197,13 @@ def _alternative(one: Alternative, selector: Selector) -> dict[str, Any]:
 
 
 def _missing(one: Missed) -> dict[str, Any]:
-    if one.answer is not None:
-        return {**_named(one.selector), "status": one.answer.status, "message": _message(one.answer.body)}
-    told: dict[str, Any] = {"status": one.refusal.status, "message": one.refusal.message}
-    if one.refusal.retry_after is not None:
-        told["retryAfter"] = max(1, math.ceil(one.refusal.retry_after))
-    return {**_named(one.selector), **told}
+    why = one.why
+    if isinstance(why, Answer):
+        return {**_named(one.selector), "status": why.status, "message": _message(why.body)}
+    told: dict[str, Any] = {**_named(one.selector), "status": why.status, "message": why.message}
+    if why.retry_after is not None:
+        told["retryAfter"] = max(1, math.ceil(why.retry_after))
+    return told
 
 
 def _message(body: bytes) -> str:
