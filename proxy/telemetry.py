@@ -6,6 +6,7 @@ from itertools import product
 
 from calcom.paths import Breaker
 from exporters.catalogue import (
+    ADMISSIONS,
     BY_NAME,
     CACHED_ROUTES,
     COALESCED_OUTCOMES,
@@ -24,6 +25,7 @@ from exporters.catalogue import (
 )
 from exporters.slots import Histogram, WorkerSlot
 from proxy.breaker import State
+from proxy.clients.tally import Tally
 from proxy.governor.purpose import Purpose
 
 GATEWAY = "gateway"
@@ -106,14 +108,18 @@ class Telemetry:
             endpoint: counter("calgate_breaker_rejected_total", endpoint=endpoint.value)
             for endpoint in Breaker
         }
+        self._turned_away = {why: counter("calgate_client_unauthorized_total", why=why) for why in ADMISSIONS}
+        self.tally = Tally()
         self._loop_lag: Histogram = histogram("calgate_worker_event_loop_lag_seconds")
 
     def began(self, route: str) -> None:
         self._in_flight[route].add(1)
 
-    def ended(self, route: str, status: int, outcome: str, seconds: float) -> None:
+    def ended(self, route: str, status: int, outcome: str, seconds: float, client: str = "") -> None:
         """A request is over; *status* 0 means the client went away before it had one."""
         self._in_flight[route].add(-1)
+        if client:
+            self.tally.answered(client, outcome)
         self.answered(route, status, outcome, seconds)
 
     def answered(self, route: str, status: int, outcome: str, seconds: float) -> None:
@@ -129,8 +135,10 @@ class Telemetry:
         self._lookups[scope, result].inc()
         self._age[scope, result].observe(age)
 
-    def hit_at_once(self, age: float, seconds: float) -> None:
+    def hit_at_once(self, age: float, seconds: float, client: str = "") -> None:
         """A look was answered from the process's own copies before it became a request."""
+        if client:
+            self.tally.answered(client, "hit")
         self._requests["slots", "2xx"].inc()
         self._durations["slots", "hit"].observe(seconds)
         self.served_from_cache(age)
@@ -172,6 +180,10 @@ class Telemetry:
 
     def rejected(self, endpoint: Breaker) -> None:
         self._rejected[endpoint].inc()
+
+    def turned_away(self, why: str) -> None:
+        """A request showed no token of this gateway."""
+        self._turned_away[why].inc()
 
     def lagged(self, seconds: float) -> None:
         self._loop_lag.observe(seconds)
