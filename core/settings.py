@@ -328,6 +328,13 @@ class Settings(BaseSettings):
     max_connections: _Count = Field(
         ge=1, le=65_536, default=1_024, description="Client connections each gateway process may hold."
     )
+    max_calls: _Count = Field(
+        ge=10,
+        le=65_536,
+        default=512,
+        description="Calls to Cal.com each gateway process may have in hand, waiting for their turn or for the "
+        "answer; past it the least important is refused.",
+    )
     client_head_timeout_seconds: _Seconds = Field(
         gt=0, le=600, default=10, description="Longest a client may take to send its headers, in seconds."
     )

@@ -46,6 +46,7 @@ UPSTREAM_ENDPOINTS = ("slots", "bookings", "event_types", "schedules", "calendar
 PURPOSES = ("booking", "interactive", "revalidate", "learn", "warm", "audit")
 UPSTREAM_OUTCOMES = ("ok", "client_error", "server_error", "timeout", "connect_error", "cancelled")
 CREDENTIALS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "anonymous", "other")
+SHEDDING = ("refused", "evicted")
 ADMISSIONS = ("missing", "unknown")
 BREAKER_ENDPOINTS = ("reads", "slots", "writes")
 BREAKER_STATES = ("closed", "open", "half_open")
@@ -247,6 +248,19 @@ _UPSTREAM = (
         "seconds",
         {"endpoint": UPSTREAM_ENDPOINTS, "outcome": UPSTREAM_OUTCOMES},
         buckets=REQUEST_BUCKETS,
+    ),
+    _metric(
+        "upstream_calls_in_hand",
+        "gauge",
+        "Calls that wait for their turn or for Cal.com's answer now.",
+        "calls",
+    ),
+    _metric(
+        "upstream_shed_total",
+        "counter",
+        "Calls given up for want of a place; how = refused, evicted (for a more important one).",
+        "calls",
+        {"purpose": PURPOSES, "how": SHEDDING},
     ),
     _metric(
         "upstream_rate_limited_total",

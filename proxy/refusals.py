@@ -208,7 +208,7 @@ class NotServed(Refused):
 
 
 class Overloaded(NotSent):
-    """Calgate - this process has all the calls to Cal.com it can hold."""
+    """Calgate - this process has all the calls to Cal.com it can hold. Please try again."""
 
     reason = "overload"
 

@@ -20,6 +20,7 @@ from exporters.catalogue import (
     PURPOSES,
     ROUTES,
     SCOPES,
+    SHEDDING,
     UPSTREAM_ENDPOINTS,
     UPSTREAM_OUTCOMES,
 )
@@ -91,6 +92,11 @@ class Telemetry:
         self._rate_limited = {
             endpoint: counter("calgate_upstream_rate_limited_total", endpoint=endpoint)
             for endpoint in UPSTREAM_ENDPOINTS
+        }
+        self._in_hand = slot.gauge("calgate_upstream_calls_in_hand")
+        self._shed = {
+            pair: counter("calgate_upstream_shed_total", purpose=pair[0], how=pair[1])
+            for pair in product(PURPOSES, SHEDDING)
         }
         self._denied = {
             pair: counter("calgate_budget_denied_total", credential=pair[0], purpose=pair[1])
@@ -168,6 +174,13 @@ class Telemetry:
         self._upstream_durations[endpoint, outcome].observe(seconds)
         if status == 429:
             self._rate_limited[endpoint].inc()
+
+    def in_hand(self, calls: int) -> None:
+        self._in_hand.set(calls)
+
+    def shed(self, purpose: Purpose, how: str) -> None:
+        """A call found no place in this process, or had to give its place up."""
+        self._shed[purpose, how].inc()
 
     def waited_for_budget(self, purpose: Purpose, seconds: float) -> None:
         self._budget_wait[purpose].observe(seconds)

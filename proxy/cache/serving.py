@@ -213,6 +213,9 @@ class Serving:
             return
         if len(self._refreshing) >= _MOST_REFRESHES:
             self._refreshing = {digest: end for digest, end in self._refreshing.items() if end > now}
+            if len(self._refreshing) >= _MOST_REFRESHES:
+                # The next look at it tries again.
+                return
         self._refreshing[ask.digest] = math.inf
         spawn(self._refreshed(ask, generation), name="cache.refresh")
 
