@@ -10,16 +10,19 @@ import socket
 from collections import Counter
 
 import pytest
+from redis.asyncio import Redis
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from calcom.ratelimit import credential
 from core import tasks
+from core.keys import Keys
 from proxy.edge import protocol
 from proxy.governor.purpose import Purpose, Reserves
 from proxy.overload import Place, Room
 from proxy.refusals import Overloaded
 from tests.proxy.conftest import Start
 from tests.proxy.edge.test_shortcut import HEAD
-from tests.proxy.running import SLOTS_URL
+from tests.proxy.running import KEY
 from tests.proxy.upstream import Gate, Reply, Upstream
 from tests.proxy.waiting import until
 
@@ -213,21 +216,29 @@ async def test_a_booking_takes_the_place_of_a_look_that_waits_for_the_budget(
     await asyncio.wait([*looks, *bookings])
 
 
-async def test_a_process_without_a_place_leaves_the_fetch_to_one_that_has_one(
-    start: Start, upstream: Upstream
+async def test_who_follows_another_process_is_not_refused_for_its_want_of_places(
+    start: Start, upstream: Upstream, redis: Redis, keys: Keys
 ) -> None:
-    full, other = await start(max_calls=10), await start()
-    gate = Gate()
-    upstream.script = lambda seen: gate(seen) if "bookings" in seen.target else Reply()
-    asks = [asyncio.ensure_future(full.get(f"/v2/bookings?n={n}")) for n in range(9)]
-    await upstream.arrivals(9)
-    for number in range(5):
-        url = SLOTS_URL.replace("=1&", f"={number + 10}&")
-        refused, answered = await asyncio.gather(full.get(url), other.get(url))
-        assert refused.status_code in (200, 503)
-        assert answered.status_code == 200
-    gate.open()
-    assert {(await ask).status_code for ask in asks} == {200}
+    """Bookings take the place of the one that leads, while all wait for a block to pass."""
+    patient = {"max_calls": 10, "budget_max_wait_seconds": 30}
+    leading, following = await start(**patient), await start(**patient)
+    bucket = credential(KEY).bucket
+    seconds, _ = await redis.time()
+    await redis.set(keys.blocked(bucket), (seconds + 3) * 1000)
+    leader = asyncio.ensure_future(leading.get())
+
+    async def is_announced(field: str) -> bool:
+        names = await redis.keys(keys.filling("*"))
+        return len(names) == 1 and await redis.hexists(names[0], field)
+
+    await until(lambda: is_announced("token"))
+    follower = asyncio.ensure_future(following.get())
+    await until(lambda: is_announced("followed"))
+    bookings = [asyncio.ensure_future(leading.post(f"/v2/bookings/{n}/cancel")) for n in range(10)]
+    assert (await leader).status_code == 503
+    assert not any(booking.done() for booking in bookings)
+    assert (await follower).status_code == 200
+    assert {(await booking).status_code for booking in bookings} == {200}
 
 
 def cycles() -> int:
