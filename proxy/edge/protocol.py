@@ -265,6 +265,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _head_late(self) -> None:
         self._timer = None
+        if self._unparsed:
+            # The rest of it is here: it is we who do not read on.
+            self._await_head()
+            return
         if not self._begun and self._head_bytes == 0:
             # It never said anything, so there is nothing to answer.
             self.transport.close()

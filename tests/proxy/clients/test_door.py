@@ -119,7 +119,17 @@ def test_what_has_to_be_open_is(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/-/alternatives", "/-/", "/api/v2/slots", "/v2/../-/healthz", "/v2/-/healthz", "//-/healthz"],
+    [
+        "/",
+        "/-/alternatives",
+        "/-/",
+        "/api/v2/slots",
+        "/v2/../-/healthz",
+        "/v2/-/healthz",
+        "//-/healthz",
+        "/-/healthzz",
+        "/-/webhooks/",
+    ],
 )
 def test_all_else_is_closed(path: str) -> None:
     with pytest.raises(Unauthorized):
