@@ -1,4 +1,8 @@
-"""Two clients and their tokens, for tests."""
+"""Two clients and their tokens, and a Redis that is not there, for tests."""
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from core.clients import digest_of
 
@@ -17,3 +21,8 @@ def entries(shop: str = "", voice: str = "") -> str:
 
 def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}", "cal-api-version": "2024-09-04"}
+
+
+def nowhere() -> Redis:
+    """A Redis that cannot be reached, and says so at once."""
+    return Redis(unix_socket_path="/nonexistent.sock", retry=Retry(NoBackoff(), 0))

@@ -17,6 +17,7 @@ from proxy.governor.limiter import Grant, Limits, Payer
 from proxy.governor.purpose import Purpose
 from proxy.refusals import CircuitOpen, ShareSpent, StoreUnavailable, UpstreamTimeout, told, written
 from proxy.scripts import Script, lua
+from tests.proxy.clients.people import nowhere
 from tests.proxy.governor.world import now_key
 from tests.proxy.waiting import until
 
@@ -193,8 +194,7 @@ async def test_an_endpoint_with_a_limit_of_its_own_takes_nothing_from_the_share(
 
 
 async def test_without_redis_nothing_leaves(keys: Keys) -> None:
-    nowhere = Redis(unix_socket_path="/nonexistent.sock")
-    shares = Shares(nowhere, keys, Limits(), [Client("shop", (b"1",), 50)], Tally())
+    shares = Shares(nowhere(), keys, Limits(), [Client("shop", (b"1",), 50)], Tally())
     with pytest.raises(StoreUnavailable):
         async with shares.charged("shop", PAYER, Purpose.BOOKING):
             raise AssertionError

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from core.clock import FakeClock
 from core.keys import Keys
 from proxy.clients.tally import Tally
+from tests.proxy.clients.people import nowhere
 
 
 async def test_processes_add_to_one_count(redis: Redis, keys: Keys) -> None:
@@ -30,7 +31,7 @@ async def test_what_redis_did_not_take_is_handed_over_later(redis: Redis, keys: 
     tally = Tally()
     tally.answered("shop", "hit")
     with pytest.raises(RedisError):
-        await tally.hand_over(Redis(unix_socket_path="/nonexistent.sock"), keys)
+        await tally.hand_over(nowhere(), keys)
     tally.answered("shop", "hit")
     await tally.hand_over(redis, keys)
     assert await redis.hgetall(keys.clients) == {b"shop:hit": b"2"}
