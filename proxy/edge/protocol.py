@@ -88,6 +88,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > 2 * self.bounds.connections:
+            # Those that are told so stay for a moment too; there is no end of them otherwise.
+            self._over = True
+            transport.abort()
+            return
         _give_up_on_who_takes_nothing(transport)
         # A client may leave before its request has ended; that still counts, or there would be no end of them.
         if max(len(self.connections), len(self.tasks)) > self.bounds.connections:
