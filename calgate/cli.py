@@ -18,6 +18,7 @@ _VISIBLE: Mapping[str, str] = {
     "simulate": "A faithful stand-in for the Cal.com API.",
     "loadtest": "The promises, shown on the real programs before a simulated Cal.com.",
     "budget": "Who spends the calls to Cal.com, who waits, and why.",
+    "clients": "Tokens for those who use a gateway that holds the key.",
     "cache": "Why cached answers go, make them go, compare them with Cal.com.",
     "indexes": "The database indexes the gateway's promises rest on.",
     "alerts": "Write the alerting rules and the Alertmanager file.",

@@ -14,6 +14,7 @@ from typing import Self
 
 from redis.exceptions import RedisError
 
+from calgate.handing import handed
 from calgate.listeners import bind, free_listen, url_of
 from calgate.readiness import status_of
 from calgate.supervisor import ChildSpec, Supervisor, stop_leftovers
@@ -232,7 +233,8 @@ class Stack:
 
     def _specs(self, listener: socket.socket) -> list[ChildSpec]:
         settings = self.settings
-        env = child_environ(settings, self._environ)
+        secrets = self._exit.enter_context(handed(settings.secrets()))
+        env = child_environ(settings, self._environ) | dict(secrets.environ)
         # -P: a folder called `proxy` where the user happens to stand must not be taken for ours.
         python = (sys.executable, "-P")
         drain = settings.drain_seconds + _LEAVE_SECONDS
@@ -244,13 +246,15 @@ class Stack:
                     f"proxy-{slot}",
                     (*python, *self._proxy_program, "--fd", str(descriptor), "--slot", str(slot)),
                     env,
-                    pass_fds=(descriptor,),
+                    pass_fds=(descriptor, *secrets.descriptors),
                     grace_seconds=drain,
                 )
                 for slot in range(settings.workers)
             ]
         specs += [
-            ChildSpec(part, (*python, "-m", "calgate", part), env, grace_seconds=drain)
+            ChildSpec(
+                part, (*python, "-m", "calgate", part), env, pass_fds=secrets.descriptors, grace_seconds=drain
+            )
             for part in ("worker", "monitor")
             if part in self._parts
         ]

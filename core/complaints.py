@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from core.sources import Given
@@ -27,7 +27,11 @@ def explain(
             continue
         source = given.get(name)
         origin = "the default" if source is None else source.origin
-        shown = show(finding.get("input") if source is None else source.value)
+        shown = (
+            "***"
+            if is_secret(fields[name])
+            else show(finding.get("input") if source is None else source.value)
+        )
         yield f"{name} = {shown} (from {origin}): {_reason(fields[name], finding)}"
 
 
@@ -43,6 +47,11 @@ def allowed(field: FieldInfo) -> str:
     if field.metadata and any(hasattr(rule, "pattern") for rule in field.metadata):
         return "1 to 32 characters out of a-z, 0-9 and -"
     return ""
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether nobody may be shown the setting's value."""
+    return SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def show(value: object) -> str:

@@ -177,6 +177,15 @@ class Keys:
         """List: the last calls that had to wait, newest first, and why."""
         return self._key(f"bh:{bucket}")
 
+    def share(self, client: str) -> str:
+        """Sorted set: calls charged to one client's share by the millisecond they left."""
+        return self._key(f"bs:{client}")
+
+    @property
+    def clients(self) -> str:
+        """Hash: client and what it did to how often."""
+        return self._key("clients")
+
     @property
     def memory(self) -> str:
         """Hash: since when this Redis remembers calls, and how many it may have forgotten."""

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from core.complaints import explain
+from core import clients
+from core.complaints import explain, is_secret
 from core.errors import SettingsError
 from core.sources import ENV_PREFIX, SECRETS_DIR, gather
 from core.topology import parse
@@ -60,6 +61,19 @@ def _ids(value: str) -> str:
     return value
 
 
+def _key(value: SecretStr | None) -> SecretStr | None:
+    text = value.get_secret_value() if value else ""
+    if value and not (text.isascii() and text.isprintable() and " " not in text and 0 < len(text) <= 512):
+        raise ValueError("must be the key alone: ASCII without spaces, and without `Bearer` before it")
+    return value
+
+
+def _clients(value: SecretStr | None) -> SecretStr | None:
+    if value:
+        clients.parse(value.get_secret_value())
+    return value
+
+
 _Count = Annotated[int, BeforeValidator(_not_bool)]
 _Seconds = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 
@@ -68,7 +82,12 @@ class Settings(BaseSettings):
     """Every setting, with its unit, its bounds and its reason. Frozen; unknown names are refused."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, frozen=True, extra="forbid", validate_default=True, str_strip_whitespace=True
+        env_prefix=ENV_PREFIX,
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
     )
 
     # ── What stands in front of what ──
@@ -92,6 +111,22 @@ class Settings(BaseSettings):
     account: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")] = Field(
         default="default",
         description="Name of the Cal.com account; keeps the keys of several gateways on one Redis apart.",
+    )
+
+    # ── Who may use it, when it holds the key itself ──
+    upstream_api_key: Annotated[SecretStr | None, BeforeValidator(_empty_is_none), AfterValidator(_key)] = (
+        Field(
+            default=None,
+            description="The gateway's own key for Cal.com; clients then show a token of client_tokens. Unset: clients "
+            "bring their own keys.",
+        )
+    )
+    client_tokens: Annotated[SecretStr | None, BeforeValidator(_empty_is_none), AfterValidator(_clients)] = (
+        Field(
+            default=None,
+            description="Who may use upstream_api_key: ALIAS=sha256:HASH of a token, perhaps ;share=PERCENT of the "
+            "calls, with commas or line ends between; `calgate clients new` writes them.",
+        )
     )
 
     # ── Where memory lives ──
@@ -299,6 +334,13 @@ class Settings(BaseSettings):
     max_connections: _Count = Field(
         ge=1, le=65_536, default=1_024, description="Client connections each gateway process may hold."
     )
+    max_calls: _Count = Field(
+        ge=10,
+        le=65_536,
+        default=512,
+        description="Calls to Cal.com each gateway process may have in hand, waiting for their turn or for the "
+        "answer; past it the least important is refused.",
+    )
     client_head_timeout_seconds: _Seconds = Field(
         gt=0, le=600, default=10, description="Longest a client may take to send its headers, in seconds."
     )
@@ -373,12 +415,29 @@ class Settings(BaseSettings):
         """Where the worker slots of memory-mapped counters live."""
         return self.data_dir / "metrics"
 
-    def as_environ(self) -> dict[str, str]:
-        """The settings as CALGATE_* variables for a child process, paths made absolute.
+    @property
+    def clients(self) -> tuple[clients.Client, ...]:
+        """Who may use the gateway's own key; empty when clients bring theirs."""
+        return clients.parse(self.client_tokens.get_secret_value()) if self.client_tokens else ()
 
-        Contains secrets (credentials in URLs): for an environment only, never for a log.
+    def as_environ(self) -> dict[str, str]:
+        """The settings as CALGATE_* variables for a child process, paths made absolute; without `secrets`.
+
+        Contains credentials in URLs: for an environment only, never for a log.
         """
-        return {ENV_PREFIX + name.upper(): _as_text(getattr(self, name)) for name in type(self).model_fields}
+        fields = type(self).model_fields
+        return {
+            ENV_PREFIX + name.upper(): _as_text(getattr(self, name))
+            for name, field in fields.items()
+            if not is_secret(field)
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """The settings that no environment, log or error may show, by name, as far as they are set."""
+        found = {
+            name: getattr(self, name) for name, field in type(self).model_fields.items() if is_secret(field)
+        }
+        return {name: value.get_secret_value() for name, value in found.items() if value is not None}
 
     def __repr_args__(self) -> Any:
         for name, value in super().__repr_args__():
@@ -417,6 +476,14 @@ def _disagreements(s: Settings) -> Iterator[str]:
         yield (
             f"l1_without_redis = on with redis_url = {mask(s.redis_url)}: of a fleet another Redis may be there "
             "for others when one refuses us; use auto or off"
+        )
+    if (s.upstream_api_key is None) != (s.client_tokens is None):
+        given, missing = ("upstream_api_key", "client_tokens")
+        if s.upstream_api_key is None:
+            given, missing = missing, given
+        yield (
+            f"{given} without {missing}: a gateway that holds the key must know who may use it, and one that does "
+            "not has no use for tokens; set both or neither"
         )
     if s.proxy_listen == s.monitor_listen and split_listen(s.proxy_listen)[1] != 0:
         yield f"proxy_listen and monitor_listen are both {s.proxy_listen}: give each its own port"
@@ -478,7 +545,7 @@ def load_settings(
 
 
 def child_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` for a child process that is to run with exactly these `settings`."""
+    """`environ` for a child process that is to run with exactly these `settings`, but for their `secrets`."""
     others = {name: value for name, value in environ.items() if not name.upper().startswith(ENV_PREFIX)}
     return others | settings.as_environ()
 

@@ -16,7 +16,7 @@ Source = Literal["worker", "store", "monitor"]
 PREFIX = "calgate_"
 
 OPEN: tuple[str, ...] = ()
-"""Marks a label whose values are facts read at run time from a short list (versions, expected indexes)."""
+"""Marks a label whose values are facts read at run time from a short list (versions, expected indexes, clients)."""
 
 ROUTES = (
     "slots",
@@ -48,11 +48,13 @@ UPSTREAM_ENDPOINTS = ("slots", "bookings", "event_types", "schedules", "calendar
 PURPOSES = ("booking", "interactive", "revalidate", "learn", "warm", "audit")
 UPSTREAM_OUTCOMES = ("ok", "client_error", "server_error", "timeout", "connect_error", "cancelled")
 CREDENTIALS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "anonymous", "other")
+SHEDDING = ("refused", "evicted")
+ADMISSIONS = ("missing", "unknown")
 BREAKER_ENDPOINTS = ("reads", "slots", "writes")
 BREAKER_STATES = ("closed", "open", "half_open")
 QUEUES = ("jobs",)
 JOB_OUTCOMES = ("ok", "retried", "dead")
-COLLECTORS = ("slots", "budget", "cache", "jobs", "breaker", "database")
+COLLECTORS = ("slots", "budget", "cache", "jobs", "breaker", "clients", "database")
 RESTART_REASONS = ("planned", "crashed")
 
 # Every criterion of the report (1.5, 4, 8 s …) is an edge, so a share "under 4 s" is exact, not interpolated.
@@ -68,7 +70,7 @@ LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 class Metric:
     """One metric family.
 
-    `labels` maps each label to its closed list of values (`OPEN` for facts of the monitor). `only` narrows
+    `labels` maps each label to its closed list of values (`OPEN` for facts the monitor reads). `only` narrows
     the product of the labels to a union of smaller products, where the whole would hold series that can never
     happen. `source` says who knows the value: each `worker` counts and the exporter merges; the `store` is
     read by a collector; the `monitor` speaks of itself.
@@ -257,6 +259,19 @@ _UPSTREAM = (
         buckets=REQUEST_BUCKETS,
     ),
     _metric(
+        "upstream_calls_in_hand",
+        "gauge",
+        "Calls that wait for their turn or for Cal.com's answer now.",
+        "calls",
+    ),
+    _metric(
+        "upstream_shed_total",
+        "counter",
+        "Calls given up for want of a place; how = refused, evicted (for a more important one).",
+        "calls",
+        {"purpose": PURPOSES, "how": SHEDDING},
+    ),
+    _metric(
         "upstream_rate_limited_total",
         "counter",
         "429 answers. Target 0.",
@@ -344,6 +359,56 @@ _BUDGET = (
         "seconds",
         {"purpose": PURPOSES},
         buckets=BUDGET_WAIT_BUCKETS,
+    ),
+)
+
+_CLIENTS = (
+    _metric(
+        "client_requests_total",
+        "counter",
+        "Requests by client; all of these are handed over once a second, and but for that second outlive any death.",
+        "requests",
+        {"client": OPEN, "outcome": OUTCOMES},
+        source="store",
+    ),
+    _metric(
+        "client_calls_total",
+        "counter",
+        "Calls to Cal.com that a client's requests led to.",
+        "calls",
+        {"client": OPEN},
+        source="store",
+    ),
+    _metric(
+        "client_denied_total",
+        "counter",
+        "Calls not sent because the client's share was spent.",
+        "calls",
+        {"client": OPEN},
+        source="store",
+    ),
+    _metric(
+        "client_share_requests",
+        "gauge",
+        "Calls per window that are the client's share, of the limit as configured.",
+        "requests",
+        {"client": OPEN},
+        source="store",
+    ),
+    _metric(
+        "client_window_used_requests",
+        "gauge",
+        "Calls of the client in the window now, for those with a share of less than the whole.",
+        "requests",
+        {"client": OPEN},
+        source="store",
+    ),
+    _metric(
+        "client_unauthorized_total",
+        "counter",
+        "Requests turned away for want of a token of this gateway.",
+        "requests",
+        {"why": ADMISSIONS},
     ),
 )
 
@@ -516,6 +581,7 @@ CATALOGUE: tuple[Metric, ...] = (
     *_FRESHNESS,
     *_UPSTREAM,
     *_BUDGET,
+    *_CLIENTS,
     *_BREAKER,
     *_JOBS,
     *_DATABASE,

@@ -17,7 +17,8 @@ Generated from `exporters/catalogue.py` (`python -m exporters.docs > docs/metric
 The monitor serves all of them at `/metrics`, as OpenMetrics or as Prometheus text, whichever the scraper
 accepts. Times are Unix seconds, durations seconds, ratios 0 to 1. Every label value comes from a closed list,
 so the number of series is known beforehand, and every counter is there at 0 from the first scrape. No user,
-booking, key or URL is ever a label: a credential shows under an alias, c1 to c8 in order of appearance.
+booking, key or URL is ever a label: a credential shows under an alias, c1 to c8 in order of appearance, a client
+under the one its operator gave it.
 """
 
 

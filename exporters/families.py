@@ -15,8 +15,13 @@ def family(metric: Metric) -> Family:
     return Family(base, metric.help, metric.kind, unit)
 
 
+def counters(name: str, rows: Iterable[tuple[Mapping[str, str], float]]) -> Family:
+    """Make a counter family of labels and totals; raises as `gauges` does."""
+    return gauges(name, rows)
+
+
 def gauges(name: str, rows: Iterable[tuple[Mapping[str, str], float]]) -> Family:
-    """Make a gauge family of labels and values.
+    """Make a family of labels and values.
 
     Raises ValueError for labels the catalogue does not have: a typing error must fail a test, not make a new
     series.

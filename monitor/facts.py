@@ -8,10 +8,11 @@ from typing import Any
 from prometheus_client.core import Metric as Family
 
 from exporters import merge
-from exporters.collectors import breaker, budget, cache, jobs
+from exporters.collectors import breaker, budget, cache, clients, jobs
 from exporters.collectors.breaker import BreakerFacts
 from exporters.collectors.budget import BudgetFacts
 from exporters.collectors.cache import CacheFacts
+from exporters.collectors.clients import ClientFacts
 from exporters.collectors.jobs import JobFacts
 from exporters.families import gauge, gauges
 from exporters.merge import Merged
@@ -44,7 +45,7 @@ class IndexFact:
 
 @dataclass(frozen=True)
 class Facts:
-    """The outcome of every collector at Unix time `now`; `database` is None when no database is configured."""
+    """The outcome of every collector at Unix time `now`; None where it was not asked for: no database, no clients."""
 
     now: float
     slots: Outcome[Merged]
@@ -53,6 +54,7 @@ class Facts:
     jobs: Outcome[JobFacts]
     breaker: Outcome[BreakerFacts]
     database: Outcome[tuple[IndexFact, ...]] | None = None
+    clients: Outcome[ClientFacts] | None = None
 
     def outcomes(self) -> dict[str, Outcome[Any]]:
         """Give every collector's outcome by its name in the catalogue."""
@@ -65,6 +67,8 @@ class Facts:
         }
         if self.database is not None:
             found["database"] = self.database
+        if self.clients is not None:
+            found["clients"] = self.clients
         return found
 
     @property
@@ -106,6 +110,8 @@ def families(facts: Facts, build: Build) -> list[Family]:
         found += jobs.families(facts.jobs.value)
     if facts.breaker.value is not None:
         found += breaker.families(facts.breaker.value)
+    if facts.clients is not None and facts.clients.value is not None:
+        found += clients.families(facts.clients.value)
     if facts.database is not None:
         found += _database(facts.database)
     found += _own(facts, build)

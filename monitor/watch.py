@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 from core.clock import Clock
 from core.keys import Keys
 from core.settings import Settings
-from exporters.collectors import breaker, budget, cache, jobs
+from exporters.collectors import breaker, budget, cache, clients, jobs
 from exporters.collectors.breaker import BreakerFacts
 from exporters.collectors.budget import BudgetFacts
 from exporters.collectors.cache import CacheFacts
+from exporters.collectors.clients import ClientFacts
 from exporters.collectors.jobs import JobFacts
 from exporters.merge import Merged, SlotReader
 from monitor import facts as known
@@ -43,6 +44,7 @@ class Watch:
         keys = Keys(settings.account)
         # The gateway counts in the window and its guard; a shorter look would show less than it refuses for.
         window = settings.rate_window_seconds + settings.rate_guard_seconds
+        known_clients = settings.clients
 
         async def read_slots() -> Merged:
             return self._slots.read(clock.now())
@@ -59,12 +61,18 @@ class Watch:
         async def read_breaker() -> BreakerFacts:
             return await breaker.read(redis, keys)
 
+        async def read_clients() -> ClientFacts:
+            return await clients.read(
+                redis, keys, known_clients, limit=settings.rate_limit, window_seconds=window
+            )
+
         store = {"every_seconds": STORE_EVERY_SECONDS, "limit_seconds": STORE_LIMIT_SECONDS}
         self.slots = Collector("slots", read_slots, clock, **store)
         self.budget = Collector("budget", read_budget, clock, **store)
         self.cache = Collector("cache", read_cache, clock, **store)
         self.jobs = Collector("jobs", read_jobs, clock, **store)
         self.breaker = Collector("breaker", read_breaker, clock, **store)
+        self.clients = Collector("clients", read_clients, clock, **store) if known_clients else None
         self.database = read_indexes and Collector(
             "database",
             read_indexes,
@@ -75,9 +83,9 @@ class Watch:
 
     @property
     def collectors(self) -> tuple[Collector[Any], ...]:
-        """All of them; the database's only if there is one."""
+        """All of them; those of the database and of clients only if there are any."""
         always: tuple[Collector[Any], ...] = (self.slots, self.budget, self.cache, self.jobs, self.breaker)
-        return always if self.database is None else (*always, self.database)
+        return (*always, *(one for one in (self.clients, self.database) if one is not None))
 
     def timers(self) -> list[scheduler.Job]:
         """Say what is to be run how often."""
@@ -103,6 +111,7 @@ class Watch:
             jobs=self.jobs.outcome,
             breaker=self.breaker.outcome,
             database=None if self.database is None else self.database.outcome,
+            clients=None if self.clients is None else self.clients.outcome,
         )
 
     @property

@@ -123,7 +123,9 @@ class Alternatives:
 
         def call_of(query_string: str) -> Call:
             target = f"{_SLOTS}?{query_string}".encode()
-            return Call("GET", target, headers, credential, classify("GET", _SLOTS), body=b"")
+            return Call(
+                "GET", target, headers, credential, classify("GET", _SLOTS), body=b"", client=request.client
+            )
 
         async def look(selector: Selector) -> Seen | Missed:
             query_string = question.look(selector)

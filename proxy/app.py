@@ -23,6 +23,7 @@ from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer
 from proxy.cache.stamps import SETTING, Fields
+from proxy.clients.door import Door
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
@@ -73,6 +74,7 @@ class Gateway:
     max_body: int
     body_seconds: float
     shortcut: Shortcut | None = None
+    door: Door | None = None
     draining: bool = field(default=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,6 +103,8 @@ class Gateway:
             self._note(request, route, self.clock.monotonic() - started)
 
     async def _serve(self, request: Request, kind: Classified | None) -> None:
+        if self.door is not None:
+            self.door.admit(request)
         if kind is None:
             await self._own(request)
             return
@@ -155,7 +159,7 @@ class Gateway:
         """The same bytes will ask for the same again."""
         is_plain = request.version == "1.1" and plain(request.headers)
         if self.shortcut is not None and request.head is not None and is_plain:
-            self.shortcut.learn(request.head, digest)
+            self.shortcut.learn(request.head, digest, request.client)
 
     async def _read(self, request: Request, kind: Classified) -> None:
         """A read of settings or calendars, which the account may learn from when it is not from the cache."""
@@ -188,6 +192,7 @@ class Gateway:
             credential=ratelimit.credential(as_text(request.headers)),
             kind=kind,
             body=await self._body(request),
+            client=request.client,
         )
 
     async def _body(self, request: Request) -> bytes | AsyncIterator[bytes]:
@@ -298,7 +303,7 @@ class Gateway:
         if not request.answered:
             # Cut short, by its client or by the end of a drain.
             request.outcome = "error"
-        self.telemetry.ended(route, request.status, request.outcome, seconds)
+        self.telemetry.ended(route, request.status, request.outcome, seconds, request.client)
         if route != GATEWAY:
             self.log.write(
                 now=self.clock.now(),

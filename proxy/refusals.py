@@ -58,6 +58,39 @@ class BudgetSpent(NotSent):
         ]
 
 
+class ShareSpent(BudgetSpent):
+    """The part of the calls that a client of this gateway may spend is spent."""
+
+    reason = "share"
+
+    def __init__(self, *, client: str, limit: int, retry_after: float) -> None:
+        seconds = max(1, math.ceil(retry_after))
+        Refused.__init__(
+            self,
+            f"Calgate - this client's share of {limit} calls a minute is spent. "
+            f"Please try again in {seconds} seconds.",
+            retry_after=retry_after,
+        )
+        self.limit = limit
+        self.client = client
+
+
+class Unauthorized(Refused):
+    """Calgate - a token of this gateway is needed."""
+
+    status = 401
+    reason = "client_token"
+
+    def __init__(self, message: str | None = None, *, is_invalid: bool = False) -> None:
+        super().__init__(message)
+        self._is_invalid = is_invalid
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """With the challenge that RFC 6750, 3 asks for."""
+        challenge = b'Bearer realm="calgate"' + (b', error="invalid_token"' if self._is_invalid else b"")
+        return [(b"www-authenticate", challenge)]
+
+
 class CircuitOpen(NotSent):
     """Calgate - Cal.com keeps failing, so it is not called at the moment."""
 
@@ -200,7 +233,7 @@ class NotServed(Refused):
 
 
 class Overloaded(NotSent):
-    """Calgate - this process has all the calls to Cal.com it can hold."""
+    """Calgate - this process has all the calls to Cal.com it can hold. Please try again."""
 
     reason = "overload"
 
@@ -224,6 +257,7 @@ def written(refusal: Refused) -> bytes:
             "message": refusal.message,
             "retry_after": refusal.retry_after,
             "limit": getattr(refusal, "limit", None),
+            "client": getattr(refusal, "client", ""),
         }
     )
 
@@ -236,13 +270,15 @@ def told(text: bytes) -> Refused:
     Refused.__init__(refusal, document["message"], retry_after=document["retry_after"])
     if isinstance(refusal, BudgetSpent):
         refusal.limit = document["limit"]
+    if isinstance(refusal, ShareSpent):
+        refusal.client = document.get("client", "")
     return refusal
 
 
 _BY_REASON: dict[str, type[Refused]] = {
     kind.reason: kind
     for kind in (
-        *(BudgetSpent, CircuitOpen, StoreUnavailable, Settling, UpstreamTimeout),
+        *(BudgetSpent, ShareSpent, CircuitOpen, StoreUnavailable, Settling, UpstreamTimeout),
         *(UpstreamUnreachable, Unsendable, Overloaded),
     )
 }

@@ -6,6 +6,7 @@ from itertools import product
 
 from calcom.paths import Breaker
 from exporters.catalogue import (
+    ADMISSIONS,
     ALTERNATIVES_RESULTS,
     BY_NAME,
     CACHED_ROUTES,
@@ -20,11 +21,13 @@ from exporters.catalogue import (
     PURPOSES,
     ROUTES,
     SCOPES,
+    SHEDDING,
     UPSTREAM_ENDPOINTS,
     UPSTREAM_OUTCOMES,
 )
 from exporters.slots import Histogram, WorkerSlot
 from proxy.breaker import State
+from proxy.clients.tally import Tally
 from proxy.governor.purpose import Purpose
 
 ALTERNATIVES = "alternatives"
@@ -96,6 +99,11 @@ class Telemetry:
             endpoint: counter("calgate_upstream_rate_limited_total", endpoint=endpoint)
             for endpoint in UPSTREAM_ENDPOINTS
         }
+        self._in_hand = slot.gauge("calgate_upstream_calls_in_hand")
+        self._shed = {
+            pair: counter("calgate_upstream_shed_total", purpose=pair[0], how=pair[1])
+            for pair in product(PURPOSES, SHEDDING)
+        }
         self._denied = {
             pair: counter("calgate_budget_denied_total", credential=pair[0], purpose=pair[1])
             for pair in product(CREDENTIALS, PURPOSES)
@@ -112,14 +120,18 @@ class Telemetry:
             endpoint: counter("calgate_breaker_rejected_total", endpoint=endpoint.value)
             for endpoint in Breaker
         }
+        self._turned_away = {why: counter("calgate_client_unauthorized_total", why=why) for why in ADMISSIONS}
+        self.tally = Tally()
         self._loop_lag: Histogram = histogram("calgate_worker_event_loop_lag_seconds")
 
     def began(self, route: str) -> None:
         self._in_flight[route].add(1)
 
-    def ended(self, route: str, status: int, outcome: str, seconds: float) -> None:
+    def ended(self, route: str, status: int, outcome: str, seconds: float, client: str = "") -> None:
         """A request is over; *status* 0 means the client went away before it had one."""
         self._in_flight[route].add(-1)
+        if client:
+            self.tally.answered(client, outcome)
         self.answered(route, status, outcome, seconds)
 
     def answered(self, route: str, status: int, outcome: str, seconds: float) -> None:
@@ -135,8 +147,10 @@ class Telemetry:
         self._lookups[scope, result].inc()
         self._age[scope, result].observe(age)
 
-    def hit_at_once(self, age: float, seconds: float) -> None:
+    def hit_at_once(self, age: float, seconds: float, client: str = "") -> None:
         """A look was answered from the process's own copies before it became a request."""
+        if client:
+            self.tally.answered(client, "hit")
         self._requests["slots", "2xx"].inc()
         self._durations["slots", "hit"].observe(seconds)
         self.served_from_cache(age)
@@ -171,6 +185,13 @@ class Telemetry:
         if status == 429:
             self._rate_limited[endpoint].inc()
 
+    def in_hand(self, calls: int) -> None:
+        self._in_hand.set(calls)
+
+    def shed(self, purpose: Purpose, how: str) -> None:
+        """A call found no place in this process, or had to give its place up."""
+        self._shed[purpose, how].inc()
+
     def waited_for_budget(self, purpose: Purpose, seconds: float) -> None:
         self._budget_wait[purpose].observe(seconds)
 
@@ -182,6 +203,10 @@ class Telemetry:
 
     def rejected(self, endpoint: Breaker) -> None:
         self._rejected[endpoint].inc()
+
+    def turned_away(self, why: str) -> None:
+        """A request showed no token of this gateway."""
+        self._turned_away[why].inc()
 
     def lagged(self, seconds: float) -> None:
         self._loop_lag.observe(seconds)

@@ -18,10 +18,12 @@ from core.settings import Settings
 from core.tasks import spawn
 from proxy.breaker import Breaker, Pass, Refusal
 from proxy.breaker_board import BreakerBoard
+from proxy.clients.shares import UNSHARED, Shares, Unshared
 from proxy.edge.headers import RawHeaders
-from proxy.governor.limiter import Grant, Limiter, Payer, Wait
+from proxy.governor.limiter import Grant, Limiter, Limits, Payer, Wait
 from proxy.governor.purpose import Purpose, purpose_of
 from proxy.governor.turnstile import Turnstile
+from proxy.overload import Room
 from proxy.refusals import (
     BudgetSpent,
     CircuitOpen,
@@ -47,7 +49,8 @@ _FAILED: Final = frozenset({408, 499})
 class Call:
     """One call as it shall leave: *target* byte for byte, *headers* complete but for host and framing.
 
-    Without a *purpose* it is a client's, and a booking's where it books.
+    Without a *purpose* it is a client's, and a booking's where it books. *client* is the alias of whoever it is
+    made for, where the gateway tells clients apart.
     """
 
     method: str
@@ -57,6 +60,7 @@ class Call:
     kind: Classified
     body: bytes | AsyncIterable[bytes] | None = None
     purpose: Purpose | None = None
+    client: str = ""
 
     @property
     def paid_as(self) -> Purpose:
@@ -108,8 +112,11 @@ class Upstream:
         telemetry: Telemetry,
         clock: Clock,
         settings: Settings,
+        shares: Shares | Unshared = UNSHARED,
     ) -> None:
         self._http = http
+        self._shares = shares
+        self._room = Room(settings.max_calls, Limits.of(settings).reserves, telemetry)
         self._limiter = limiter
         self._turnstile = Turnstile(limiter, clock)
         self._breakers = breakers
@@ -127,15 +134,18 @@ class Upstream:
     async def send(self, call: Call) -> httpx2.Response:
         """Make the call and return its answer with the body still to be read (and to be closed).
 
-        Raises NotSent when certainly nothing left (breaker, budget, no Redis, no connection, unsendable),
-        UpstreamTimeout when the answer did not come or broke off; what reading a streamed body raises
-        passes through.
+        Raises NotSent when certainly nothing left (breaker, overload, share, budget, no Redis, no connection,
+        unsendable), UpstreamTimeout when the answer did not come or broke off; what reading a streamed body
+        raises passes through.
         """
         endpoints = call.kind.breaker
         permit = self._enter(endpoints)
         try:
-            grant = await self._leave(call)
-            return await self._attempt(call, grant, self._breakers[endpoints], permit)
+            with self._room.place(call.paid_as) as place:
+                async with self._shares.charged(call.client, call.payer, call.paid_as) as charge:
+                    grant = await place.waits(self._leave(call))
+                    await self._shares.leaves(charge, grant)
+                    return await self._attempt(call, grant, self._breakers[endpoints], permit)
         finally:
             # Without an outcome (refused, cancelled) a probe must not stay out; after one this does nothing.
             self._breakers[endpoints].release(permit)

@@ -45,6 +45,8 @@ from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Serving
 from proxy.cache.shapes import Shapes
 from proxy.cache.store import Store, Timing
+from proxy.clients.door import Door
+from proxy.clients.shares import Shares
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import encoded, forwarded
 from proxy.edge.shortcut import Shortcut
@@ -186,6 +188,8 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
             background.append(spawn(follower.run(), name="topology"))
         if isinstance(account, Account):
             background.append(spawn(account.run(), name="account"))
+        if settings.clients:
+            background.append(spawn(telemetry.tally.run(redis, keys, clock), name="tally"))
         yield (
             Gateway(
                 slots=slots,
@@ -210,6 +214,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                 body_seconds=settings.client_head_timeout_seconds,
                 account=account,
                 alternatives=Alternatives(slots, account, telemetry, clock),
+                door=_door(settings, telemetry),
             ),
             ready,
         )
@@ -239,8 +244,17 @@ def calls_of(
         failures=settings.breaker_failures,
         open_seconds=settings.breaker_open_seconds,
     )
-    limiter = Limiter(redis, keys, Limits.of(settings), clock)
-    return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
+    limits = Limits.of(settings)
+    limiter = Limiter(redis, keys, limits, clock)
+    shares = Shares(redis, keys, limits, settings.clients, telemetry.tally)
+    return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings, shares)
+
+
+def _door(settings: Settings, telemetry: Telemetry) -> Door | None:
+    """Of a gateway that holds the key; where clients bring their own there is none."""
+    if settings.upstream_api_key is None:
+        return None
+    return Door(settings.clients, settings.upstream_api_key.get_secret_value(), telemetry.turned_away)
 
 
 def _is_alone(settings: Settings) -> bool:

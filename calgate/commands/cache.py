@@ -134,7 +134,7 @@ def audit(
     A difference counts when it is still there three seconds later. Calls are paid from the lowest class: while the
     budget is short this waits, and gives up rather than take a client's.
     """
-    key = key_file.read_text().strip() if key_file else ""
+    key = key_file.read_text().strip() if key_file else loaded.settings.secrets().get("upstream_api_key", "")
     found = asyncio.run(_audit(loaded.settings, sample, key, repair=repair, rng=random.Random(seed)))
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=2, default=str))

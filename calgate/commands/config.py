@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from calgate.commands.options import settings_options
 from core.complaints import allowed
@@ -61,6 +62,8 @@ def _plain(value: object) -> object:
             return mask(value)
         case Path():
             return str(value)
+        case SecretStr():
+            return "***"
         case _:
             return value
 

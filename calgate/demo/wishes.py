@@ -54,6 +54,9 @@ def settings_for(wishes: Wishes, *, upstream_url: str, account: str) -> Loaded:
         "database_schema": REFERENCE_SCHEMA,
         "data_dir": str(folder),
         "account": account,
+        # The demo's callers bring keys of their own, and somebody's real one has no business here.
+        "upstream_api_key": "",
+        "client_tokens": "",
         "proxy_listen": wishes.listen,
         "monitor_listen": wishes.monitor_listen,
         # Nobody wants to wait for half a minute after Ctrl-C.

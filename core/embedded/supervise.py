@@ -8,6 +8,7 @@ owner and adopts it.
 import asyncio
 import dataclasses
 import logging
+import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from core.embedded.runfile import OwnerLock, Record
 from core.errors import EmbeddedServerError
 from core.process import Identity, end, identify, is_running, send, wait_gone
 from core.restart import RestartPolicy
+from core.sources import ENV_PREFIX
 from core.tasks import spawn
 
 _log = logging.getLogger(__name__)
@@ -222,6 +224,8 @@ class EmbeddedServer(ABC):
                 start_new_session=True,
                 pass_fds=launch.pass_fds,
                 cwd=launch.cwd,
+                # Our settings are nothing to it, and one may be Cal.com's key.
+                env={name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)},
             )
         identity = identify(self._process.pid)
         if identity is None:

@@ -22,7 +22,7 @@ from proxy.cache.stamps import ANYTHING, Fields
 from proxy.cache.store import Again, Fill, Follow, Hold, Leave, Store
 from proxy.edge.headers import RawHeaders, encoded, has, returned
 from proxy.outlive import outlive
-from proxy.refusals import NotSent, Refused, Settling, StoreUnavailable, told, written
+from proxy.refusals import NotSent, Overloaded, Refused, Settling, StoreUnavailable, told, written
 from proxy.telemetry import Telemetry
 from proxy.upstream import Call, Upstream, read
 
@@ -220,7 +220,11 @@ class Fetcher:
             return None
         flight.start(passed.generation)
         if passed.refusal:
-            raise told(passed.refusal)
+            refusal = told(passed.refusal)
+            if isinstance(refusal, Overloaded):
+                # There was no place in that process; there may be one in ours.
+                return None
+            raise refusal
         return Fetched(passed.status, encoded(passed.headers), passed.body, is_ours=False)
 
     async def _lead(self, flight: Flight[Fetched], ask: Ask, token: str, leave: Leave) -> Fetched:

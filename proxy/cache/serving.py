@@ -19,9 +19,10 @@ from proxy.cache.fetch import Ask, Fetched, Fetcher
 from proxy.cache.flights import Flights
 from proxy.cache.store import Looked, Store
 from proxy.cache.verdict import Verdict, early, judge
+from proxy.clients.shares import own_share
 from proxy.edge.headers import RawHeaders, encoded
 from proxy.governor.purpose import Purpose
-from proxy.refusals import NotCached, Refused, StoreUnavailable
+from proxy.refusals import NotCached, Refused, ShareSpent, StoreUnavailable
 from proxy.telemetry import Telemetry
 from proxy.writes import Writes
 
@@ -145,12 +146,7 @@ class Serving:
 
     async def _miss(self, ask: Ask, looked: Looked, verdict: Verdict, show: Show) -> Answer:
         try:
-            fetched, joined = await self._flights.board(
-                # Who wants nothing that was asked for before takes no other's flight.
-                ask.digest if ask.is_shared else f"{ask.digest} {id(ask)}",
-                looked.generation,
-                lambda flight: self._fetcher.fetch(flight, ask),
-            )
+            fetched, joined = await own_share(ask.call.client, lambda: self._board(ask, looked.generation))
         except Refused as refusal:
             answer = self._fallback(looked, verdict, show, refusal.reason)
             if answer is None:
@@ -172,6 +168,14 @@ class Serving:
             fetched.body,
             "coalesced" if joined else "miss",
             f"calgate; {why}{stored}{collapsed}",
+        )
+
+    async def _board(self, ask: Ask, generation: int) -> tuple[Fetched, bool]:
+        return await self._flights.board(
+            # Who wants nothing that was asked for before takes no other's flight.
+            ask.digest if ask.is_shared else f"{ask.digest} {id(ask)}",
+            generation,
+            lambda flight: self._fetcher.fetch(flight, ask),
         )
 
     def _fallback(self, looked: Looked, verdict: Verdict, show: Show, why: str) -> Answer | None:
@@ -206,17 +210,20 @@ class Serving:
     def _refresh(self, ask: Ask, generation: int) -> None:
         """Ask again behind the answer that is being served; once at a time for one entry in the whole fleet."""
         now = self._clock.monotonic()
-        if self._refreshing.get(ask.digest, 0.0) > now:
+        if max(self._refreshing.get(who, 0.0) for who in (ask.digest, _whose(ask))) > now:
             return
         if len(self._refreshing) >= _MOST_REFRESHES:
             self._refreshing = {digest: end for digest, end in self._refreshing.items() if end > now}
+            if len(self._refreshing) >= _MOST_REFRESHES:
+                # The next look at it tries again.
+                return
         self._refreshing[ask.digest] = math.inf
         spawn(self._refreshed(ask, generation), name="cache.refresh")
 
     async def _refreshed(self, ask: Ask, generation: int) -> None:
         behind = replace(ask, call=replace(ask.call, purpose=Purpose.REVALIDATE), reason="refresh")
         fetch = self._fetcher.fetch
-        is_done = False
+        is_done, held = False, ask.digest
         try:
             fetched, _ = await self._flights.board(
                 ask.digest, generation, lambda flight: fetch(flight, behind)
@@ -225,8 +232,14 @@ class Serving:
         except Refused as refusal:
             # What is served stays what it was, and says how old it is.
             _log.info("cache.not_refreshed", extra={"reason": refusal.reason})
+            if isinstance(refusal, ShareSpent):
+                # Others may.
+                held = _whose(ask)
         finally:
-            if is_done:
-                self._refreshing.pop(ask.digest, None)
-            else:
-                self._refreshing[ask.digest] = self._clock.monotonic() + _NOT_REFRESHED_SECONDS
+            self._refreshing.pop(ask.digest, None)
+            if not is_done:
+                self._refreshing[held] = self._clock.monotonic() + _NOT_REFRESHED_SECONDS
+
+
+def _whose(ask: Ask) -> str:
+    return f"{ask.digest} {ask.call.client}"

@@ -71,11 +71,12 @@ class AccessLog:
         line = _line(now, request_id, method, template(path), route, status, outcome, seconds, extra)
         self._put([*self._held, line])
 
-    def hit(self, clock: Clock, request_id: bytes, age: float) -> None:
+    def hit(self, clock: Clock, request_id: bytes, age: float, client: str = "") -> None:
         """Log a look that was answered at once. Many come together: their lines are written together, shortly."""
         if self._which != "all":
             return
-        facts = {"age": round(age, 1)}
+        facts: dict[str, Any] = {"alias": client} if client else {}
+        facts["age"] = round(age, 1)
         line = _line(clock.now(), request_id.decode(), "GET", "/v2/slots", "slots", 200, "hit", 0.0, facts)
         if not self._held:
             asyncio.get_running_loop().call_later(_LINES_WAIT_SECONDS, self.flush)

@@ -7,6 +7,7 @@ on seeing every request.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from typing import Any, ClassVar, Final
 
@@ -24,6 +25,15 @@ from proxy.telemetry import INVALID, Telemetry
 # answer from under the client's eyes (RFC 9112, 9.6).
 _LINGER_SECONDS: Final = 2.0
 _CHECK_SECONDS: Final = 0.05
+
+# A client that has taken nothing of its answer for so long will not. The kernel sees to it, since only the kernel sees
+# what it takes, also when we have closed already and merely wait for the rest to go.
+_SEND_SECONDS: Final = 60.0
+
+# What is read at once may hold thousands of tiny requests, and each takes a hundred times its bytes once parsed.
+# So it is parsed in slices, and not further than to so many requests that wait for their turn.
+_SLICE_BYTES: Final = 2_048
+_MOST_QUEUED: Final = 32
 
 
 class Bounds:
@@ -74,10 +84,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head: bytes | None = None  # all that arrived last, if it is one head
         self._used_at = 0.0
         self._behind: bytearray | None = None  # what came while the head before it is being checked
+        self._unparsed: bytes = b""  # what waits until fewer requests do
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.bounds.connections:
+        if len(self.connections) > 2 * self.bounds.connections:
+            # Those that are told so stay for a moment too; there is no end of them otherwise.
+            self._over = True
+            transport.abort()
+            return
+        _give_up_on_who_takes_nothing(transport)
+        # A client may leave before its request has ended; that still counts, or there would be no end of them.
+        if max(len(self.connections), len(self.tasks)) > self.bounds.connections:
             self._refuse(503, "Calgate - this process has all the connections it can hold.")
             return
         self._await_head()
@@ -91,6 +109,10 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._behind is not None:
             self._behind += data
+            return
+        if self._unparsed:
+            self._unparsed += data
+            self.flow.pause_reading()
             return
         shortcut = self.bounds.shortcut
         if shortcut is not None:
@@ -122,6 +144,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self.data_received(behind)
 
     def _take(self, data: bytes) -> None:
+        for at in range(0, len(data), _SLICE_BYTES):
+            if len(self.pipeline) >= _MOST_QUEUED:
+                self._unparsed = data[at:]
+                self.flow.pause_reading()
+                return
+            self._parse(data[at : at + _SLICE_BYTES])
+            if self._over:
+                return
+
+    def _parse(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
         self._unset_keepalive_if_required()
@@ -181,6 +213,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self._unparsed and not self.transport.is_closing():
+            data, self._unparsed = self._unparsed, b""
+            self._take(data)
         if self._last_words is not None and not self.transport.is_closing() and not self._is_answering():
             self._unset_keepalive_if_required()
             self._say(self._last_words)
@@ -235,6 +270,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _head_late(self) -> None:
         self._timer = None
+        if self._unparsed:
+            # The rest of it is here: it is we who do not read on.
+            self._await_head()
+            return
         if not self._begun and self._head_bytes == 0:
             # It never said anything, so there is nothing to answer.
             self.transport.close()
@@ -291,6 +330,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write_eof()
         self.flow.resume_reading()
         self._timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+
+def _give_up_on_who_takes_nothing(transport: asyncio.Transport) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(_SEND_SECONDS * 1000))
 
 
 def _what_is_wrong(version: str, headers: list[tuple[bytes, bytes]]) -> str | None:

@@ -55,6 +55,8 @@ class Request:
         self.headers: RawHeaders = scope["headers"]
         self.head: bytes | None = scope.get("calgate.head")
         """The bytes it was asked with, if they came in one piece and are all of it."""
+        self.client = ""
+        """The alias of the client, where the gateway tells clients apart."""
         self.id = self._own_id()
         self.status = 0
         self.outcome = "pass"

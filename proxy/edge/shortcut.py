@@ -93,11 +93,11 @@ class Shortcut:
         self._near = near
         self._checks = checks
         self._is_settled = is_settled
-        self._waiting: list[tuple[str, Checked]] = []
+        self._waiting: list[tuple[str, str, Checked]] = []
         self._telemetry = telemetry
         self._log = log
         self._clock = clock
-        self._digests: dict[bytes, str] = {}
+        self._digests: dict[bytes, tuple[str, str]] = {}
         # Ids are unlike one another and those of other processes; nobody has to be unable to guess them.
         self._id_prefix = str(uuid.uuid4())[:24].encode()
         self._ids = 0
@@ -106,32 +106,36 @@ class Shortcut:
     def __repr__(self) -> str:
         return f"Shortcut({len(self._digests)} heads, {'on' if self.is_on else 'off'})"
 
-    def learn(self, head: bytes, digest: str) -> None:
-        """The ordinary path answered *head* with what the cache has under *digest*, as it would answer anyone."""
+    def learn(self, head: bytes, digest: str, client: str = "") -> None:
+        """The ordinary path answered *head* with what the cache has under *digest*, as it would answer anyone.
+
+        A head has its *client*'s token in it, so it is that client's for as long as this process knows its clients.
+        """
         if len(self._digests) >= _MOST_HEADS:
             self._digests.clear()
-        self._digests[head] = digest
+        self._digests[head] = digest, client
 
     def answer(self, head: bytes) -> bytes | None:
         """The whole answer to *head*, if it is known and true now. Counted and logged when given."""
-        digest = self._digests.get(head)
-        if digest is None or not self.is_on:
+        known = self._digests.get(head)
+        if known is None or not self.is_on:
             return None
         began = self._clock.monotonic()
+        digest, client = known
         held = self._near.get(digest, began)
-        return None if held is None else self._whole(held, began)
+        return None if held is None else self._whole(held, began, client)
 
     def check(self, head: bytes, checked: Checked) -> bool:
         """Have *checked* told the whole answer to *head*, or that there is none, once Redis has been asked.
 
         False when it is not worth asking: then it is not called. What comes in one turn of the loop is asked once.
         """
-        digest = self._digests.get(head)
-        if digest is None or not self.is_on or self._near.copy(digest, self._clock.monotonic()) is None:
+        known = self._digests.get(head)
+        if known is None or not self.is_on or self._near.copy(known[0], self._clock.monotonic()) is None:
             return False
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._ask)
-        self._waiting.append((digest, checked))
+        self._waiting.append((*known, checked))
         return True
 
     def _ask(self) -> None:
@@ -140,22 +144,22 @@ class Shortcut:
         def checked(is_known: bool) -> None:
             now = self._clock.monotonic()
             may_answer = is_known and self._is_settled() and self.is_on
-            for digest, tell in waiting:
+            for digest, client, tell in waiting:
                 held = self._near.copy(digest, now) if may_answer else None
-                tell(None if held is None else self._whole(held, now))
+                tell(None if held is None else self._whole(held, now, client))
 
         if not self._checks.check(checked):
             checked(False)
 
-    def _whole(self, held: Held, began: float) -> bytes | None:
+    def _whole(self, held: Held, began: float, client: str) -> bytes | None:
         if held.entry.status != 200:
             return None
         age = began - held.stored_at
         ready = self._ready(held, age)
         self._ids += 1
         request_id = self._id_prefix + b"%012x" % self._ids
-        self._telemetry.hit_at_once(age, self._clock.monotonic() - began)
-        self._log.hit(self._clock, request_id, age)
+        self._telemetry.hit_at_once(age, self._clock.monotonic() - began, client)
+        self._log.hit(self._clock, request_id, age, client)
         return b"".join((ready.before_id, request_id, ready.after_id))
 
     def _ready(self, held: Held, age: float) -> _Ready:

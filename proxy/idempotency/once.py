@@ -192,6 +192,7 @@ class Once:
             credential=call.credential,
             kind=classify("GET", "/v2/bookings"),
             body=b"",
+            client=call.client,
         )
         try:
             response = await self._upstream.send(look)

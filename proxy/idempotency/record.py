@@ -70,13 +70,15 @@ class Doubt:
 
 
 class Record:
-    """One key of one credential, for one attempt. Redis' errors pass through."""
+    """One key of one credential and client, for one attempt. Redis' errors pass through."""
 
     def __init__(self, redis: Redis, keys: Keys, key: bytes, call: Call, *, kept_seconds: float) -> None:
         self._begin = Script(redis, keys, lua(__package__, "begin"))
         self._keep = Script(redis, keys, lua(__package__, "keep"))
         self._finish = Script(redis, keys, lua(__package__, "finish"))
-        self._name = keys.idempotent(_digest(call.credential.bucket.encode(), key))
+        # Clients that share one credential must not get each other's answers.
+        owner = [call.credential.bucket.encode(), *([call.client.encode()] if call.client else [])]
+        self._name = keys.idempotent(_digest(*owner, key))
         self._print = _digest(
             call.method.encode(), call.target, call.body if isinstance(call.body, bytes) else b""
         )

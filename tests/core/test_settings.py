@@ -208,6 +208,35 @@ WRONG = {
         {"CALGATE_CONFIG": "/nonexistent/c.toml"},
         "/nonexistent/c.toml: the settings file cannot be read: No such file or directory",
     ),
+    "key without tokens": (
+        {"CALGATE_UPSTREAM_API_KEY": "cal_live_hunter2"},
+        (
+            "upstream_api_key without client_tokens: a gateway that holds the key must know who may use it, and one "
+            "that does not has no use for tokens; set both or neither"
+        ),
+    ),
+    "tokens without key": (
+        {"CALGATE_CLIENT_TOKENS": f"shop=sha256:{'0' * 64}"},
+        (
+            "client_tokens without upstream_api_key: a gateway that holds the key must know who may use it, and one "
+            "that does not has no use for tokens; set both or neither"
+        ),
+    ),
+    "a plain token": (
+        {"CALGATE_CLIENT_TOKENS": "shop=hunter2", "CALGATE_UPSTREAM_API_KEY": "k"},
+        (
+            "client_tokens = *** (from the environment variable CALGATE_CLIENT_TOKENS): entry 1 (shop) must have the "
+            "hash of a token, as in shop=sha256: and 64 hex digits; `calgate clients hash shop` makes it of a token "
+            "you have"
+        ),
+    ),
+    "a key with its scheme": (
+        {"CALGATE_UPSTREAM_API_KEY": "Bearer hunter2", "CALGATE_CLIENT_TOKENS": f"shop=sha256:{'0' * 64}"},
+        (
+            "upstream_api_key = *** (from the environment variable CALGATE_UPSTREAM_API_KEY): must be the key alone: "
+            "ASCII without spaces, and without `Bearer` before it"
+        ),
+    ),
     "guard": (
         {"CALGATE_RATE_GUARD_SECONDS": "60"},
         "rate_guard_seconds = 60.0 with rate_window_seconds = 60.0: the guard must be shorter than the window",
@@ -328,6 +357,35 @@ def test_a_child_gets_exactly_these_settings_and_nothing_else_of_ours() -> None:
     assert not {"CALGATE_CONFIG", "CALGATE_REDIS_URL_FILE"} & set(environ)
     again = load_settings(environ=environ)
     assert again == settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+
+
+HOLDING = {"CALGATE_UPSTREAM_API_KEY": "cal_live_hunter2", "CALGATE_CLIENT_TOKENS": f"shop=sha256:{'7' * 64}"}
+
+
+def test_the_gateways_own_secrets_are_shown_by_nothing_and_handed_on_by_no_environment() -> None:
+    settings = load_settings(environ=HOLDING)
+    assert settings.secrets() == {
+        "upstream_api_key": "cal_live_hunter2",
+        "client_tokens": HOLDING["CALGATE_CLIENT_TOKENS"],
+    }
+    assert [client.alias for client in settings.clients] == ["shop"]
+    for text in (
+        repr(settings),
+        str(settings),
+        settings.model_dump_json(),
+        str(child_environ(settings, HOLDING)),
+    ):
+        assert "hunter2" not in text
+        assert "7777" not in text
+    with pytest.raises(ValidationError) as caught:
+        Settings(upstream_api_key="cal live hunter2", client_tokens="shop=hunter2")  # type: ignore[arg-type]
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_empty_secret_is_none() -> None:
+    settings = load_settings(environ={"CALGATE_UPSTREAM_API_KEY": "", "CALGATE_CLIENT_TOKENS": ""})
+    assert settings.secrets() == {}
+    assert settings.clients == ()
 
 
 def test_settings_constructed_directly_read_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,14 @@
 from dataclasses import replace
 
+from core.clients import Client
 from exporters.catalogue import CATALOGUE
+from exporters.collectors.clients import ClientFacts, parse
 from monitor.collecting import Outcome
 from monitor.facts import STORE_FRESH_SECONDS, Facts, families, this_build
 from tests.monitor.worlds import BUILD, INDEXES, NOW, WELL, failed, good
 
-FULL = replace(WELL, database=good(INDEXES))
+CLIENTS = ClientFacts(parse((Client("shop", (b"1",), 50),), 120, {b"shop:hit": b"3"}, {"shop": 7}).clients)
+FULL = replace(WELL, database=good(INDEXES), clients=good(CLIENTS))
 NOTHING = Facts(NOW, *(Outcome() for _ in range(5)))
 
 

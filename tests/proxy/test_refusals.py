@@ -2,7 +2,7 @@ import pytest
 
 from calcom import envelope
 from proxy import refusals
-from proxy.refusals import BudgetSpent, CircuitOpen, NotSent, Refused, Settling
+from proxy.refusals import BudgetSpent, CircuitOpen, NotSent, Refused, Settling, ShareSpent
 
 
 def every() -> list[type[Refused]]:
@@ -11,7 +11,7 @@ def every() -> list[type[Refused]]:
         for kind in vars(refusals).values()
         if isinstance(kind, type)
         and issubclass(kind, Refused)
-        and kind not in (Refused, NotSent, BudgetSpent)
+        and kind not in (Refused, NotSent, BudgetSpent, ShareSpent)
     ]
 
 

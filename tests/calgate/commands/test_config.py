@@ -44,6 +44,16 @@ def test_passwords_are_masked_in_every_format(monkeypatch: pytest.MonkeyPatch) -
     assert "rediss://***@cache:6379/0" in shown()
 
 
+def test_secrets_are_not_shown_but_that_they_are_set_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALGATE_UPSTREAM_API_KEY", "cal_live_hunter2")
+    monkeypatch.setenv("CALGATE_CLIENT_TOKENS", f"shop=sha256:{'7' * 64}")
+    for arguments in ([], ["--json"]):
+        assert "hunter2" not in shown(*arguments)
+        assert "7777" not in shown(*arguments)
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in shown().splitlines()}
+    assert rows["upstream_api_key"] == ["***", "the environment variable CALGATE_UPSTREAM_API_KEY"]
+
+
 def test_json_has_the_values_as_they_are() -> None:
     found = json.loads(shown("--json", "--set", "slots_ttl_seconds=0.5"))
     assert found["slots_ttl_seconds"] == {"value": 0.5, "from": "the command line (--set slots_ttl_seconds)"}

@@ -17,7 +17,10 @@ def test_a_demo_never_calls_the_real_cal_com_whatever_the_environment_says(
     monkeypatch.setenv("CALGATE_UPSTREAM_URL", "https://api.cal.com")
     monkeypatch.setenv("CALGATE_REDIS_URL", "redis://production:6379")
     monkeypatch.setenv("CALGATE_DATABASE_URL", "postgresql://production/app")
+    monkeypatch.setenv("CALGATE_UPSTREAM_API_KEY", "cal_live_production")
+    monkeypatch.setenv("CALGATE_CLIENT_TOKENS", f"shop=sha256:{'0' * 64}")
     settings = made(Wishes())
+    assert settings.secrets() == {}
     assert settings.upstream_url == "http://127.0.0.1:8090"
     assert (settings.redis_url, settings.database_url) == ("embedded", "embedded")
 

@@ -38,6 +38,16 @@ async def server(folder: Path) -> AsyncIterator[EmbeddedRedis]:
         yield running
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux shows environments")
+async def test_a_server_is_told_none_of_our_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALGATE_UPSTREAM_API_KEY", "hunter2")
+    # A real one writes its title over its environment.
+    async with EmbeddedRedis(folder, engine=IMITATION) as running:
+        environ = await asyncio.to_thread(Path(f"/proc/{running.pid}/environ").read_bytes)
+    assert b"PATH=" in environ
+    assert b"hunter2" not in environ
+
+
 async def ask(url: str, *command: str) -> object:
     client: Redis = connect(url, client_name="tests")
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proxy.running import Running, running, settings
-from tests.proxy.upstream import Gate, Reply, Upstream
+from tests.proxy.upstream import Gate, Reply, Seen, Upstream
 from tests.proxy.waiting import until
 from tests.redis_fleet import binary
 
@@ -110,7 +110,7 @@ async def test_a_booking_that_was_on_its_way_hides_what_it_may_touch(
     async with before(upstream, tmp_path) as (gateway, redis):
         await held(gateway, OTHER)
 
-        async def slow(seen: object) -> Reply:
+        async def slow(seen: Seen) -> Reply:
             await gate(seen)
             return Reply(201, b"{}")
 

@@ -168,6 +168,23 @@ async def test_more_connections_than_allowed_are_a_503_and_the_first_ones_go_on(
         writer.close()
 
 
+async def test_those_that_are_refused_do_not_pile_up_either(start: Start) -> None:
+    gateway = await start(max_connections=4)
+    opened = [await asyncio.open_connection("127.0.0.1", gateway.port) for _ in range(20)]
+    answers = []
+    for reader, writer in opened[3:]:
+        with suppress(ConnectionError):
+            answers.append(await asyncio.wait_for(reader.read(), 10))
+        writer.close()
+    # Beside the client of the test three go on, four are told why not, and the rest is hung up on.
+    assert sum(answer.startswith(b"HTTP/1.1 503 ") for answer in answers) == 4
+    reader, writer = opened[0]
+    writer.write(b"GET /-/healthz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    assert status(await reader.read()) == 200
+    for _, writer in opened[:3]:
+        writer.close()
+
+
 async def test_an_announced_body_that_is_too_large_is_a_413_before_a_byte_of_it(
     start: Start, upstream: Upstream
 ) -> None:

@@ -47,7 +47,7 @@ class Counting:
 
     hits = 0
 
-    def hit_at_once(self, age: float, seconds: float) -> None:
+    def hit_at_once(self, age: float, seconds: float, client: str) -> None:
         self.hits += 1
 
 
