@@ -117,7 +117,12 @@ class BoundedProtocol(HttpToolsProtocol):
         shortcut = self.bounds.shortcut
         if shortcut is not None:
             self._head = None
-            if self.is_idle() and not self.flow.write_paused and not self.transport.is_closing():
+            # As `is_idle`, and nothing waits to be taken; written out, since a call shows in what a hit costs.
+            if (
+                not (self._begun or self._head_bytes or self.flow.write_paused)
+                and ((running := self._running) is None or running.response_complete)
+                and not self.transport.is_closing()
+            ):
                 ready = shortcut.answer(data)
                 if ready is not None:
                     self._answer_at_once(ready)
@@ -229,7 +234,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
 
     def _answer_at_once(self, ready: bytes) -> None:
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         self.server_state.total_requests += 1
         self._used_at = self.loop.time()
         if self.timeout_keep_alive_task is None:

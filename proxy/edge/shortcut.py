@@ -68,11 +68,9 @@ class Checks(Protocol):
 
 @dataclass(slots=True)
 class _Ready:
-    """An answer as bytes, but for the request's id between the two; good while nothing it says of time changes."""
+    """An answer as bytes, but for the request's id between the two; good until what it says of time changes."""
 
-    age: int
-    left: int
-    second: int
+    until: float
     before_id: bytes
     after_id: bytes
 
@@ -152,23 +150,27 @@ class Shortcut:
             checked(False)
 
     def _whole(self, held: Held, began: float, client: str) -> bytes | None:
-        if held.entry.status != 200:
-            return None
+        ready = held.ready
+        if not isinstance(ready, _Ready) or began >= ready.until:
+            if held.entry.status != 200:
+                return None
+            held.ready = ready = self._ready(held, began)
+        self._ids = number = self._ids + 1
+        request_id = b"%b%012x" % (self._id_prefix, number)
         age = began - held.stored_at
-        ready = self._ready(held, age)
-        self._ids += 1
-        request_id = self._id_prefix + b"%012x" % self._ids
         self._telemetry.hit_at_once(age, self._clock.monotonic() - began, client)
         self._log.hit(self._clock, request_id, age, client)
-        return b"".join((ready.before_id, request_id, ready.after_id))
+        return b"%b%b%b" % (ready.before_id, request_id, ready.after_id)
 
-    def _ready(self, held: Held, age: float) -> _Ready:
+    def _ready(self, held: Held, now: float) -> _Ready:
         entry = held.entry
-        left = int(entry.fresh_until - entry.stored - age)
-        second = int(self._clock.now())
-        ready = held.ready
-        if isinstance(ready, _Ready) and (ready.age, ready.left, ready.second) == (int(age), left, second):
-            return ready
+        age = now - held.stored_at
+        life = entry.fresh_until - entry.stored
+        left = int(life - age)
+        wall = self._clock.now()
+        second = int(wall)
+        # The next moment at which one of the three is another number.
+        until = min(held.stored_at + int(age) + 1, held.stored_at + life - left, now + second + 1 - wall)
         headers = [
             *encoded(entry.headers),
             (b"cache-status", hit_status(left).encode()),
@@ -177,12 +179,8 @@ class Shortcut:
         ]
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         date = b"" if has(headers, b"date") else b"date: " + http_date(second) + b"\r\n"
-        ready = _Ready(
-            int(age),
-            left,
-            second,
+        return _Ready(
+            until,
             b"".join((STATUS_LINE[200], *lines, b"x-request-id: ")),
             b"\r\n" + date + b"\r\n" + entry.body,
         )
-        held.ready = ready
-        return ready
