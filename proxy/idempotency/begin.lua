@@ -1,6 +1,6 @@
 -- Claim a key for one attempt, or learn what came of the one before.
 -- KEYS: record
--- ARGV: fingerprint, token, lease ms, ms the record is kept
+-- ARGV: fingerprint, token, lease ms, ms the record is kept at least
 -- Returns {'go'}; {'other'}: the key was used for something else; {'running', ms}: somebody is at it, for so long at
 -- least; {'done', status, headers, body}; or, claimed, {'doubt', ms since an attempt may have left, ms at which the
 -- key was first used}.

@@ -1,0 +1,236 @@
+"""Turns in a real Redis: who comes first, who is told what, and what becomes of those who never leave."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from calcom.rivals import Landed, Wish
+from core.clock import FakeClock, SystemClock
+from core.keys import Keys
+from proxy.booking.turns import LEASE_SECONDS, Turn, Turns
+from proxy.refusals import Queued, StoreUnavailable
+from tests.proxy.waiting import until
+
+
+def wish(*names: str, begin: int = 0, end: int = 1800) -> Wish:
+    return Wish(names, begin, end, begin, end, 7)
+
+
+LANDED = Landed(7, 0, 1800, 1)
+
+
+@pytest.fixture
+def turns(redis: Redis, keys: Keys) -> Turns:
+    return Turns(redis, keys, SystemClock(), patience=20)
+
+
+async def waiting(redis: Redis, keys: Keys, number: int) -> None:
+    async def are_there() -> bool:
+        return await redis.zcard(keys.turns_leases) == number
+
+    await until(are_there)
+
+
+async def the_token(redis: Redis, keys: Keys) -> bytes:
+    """Of the only one who has a turn."""
+    (token,) = await redis.zrange(keys.turns_leases, 0, -1)
+    assert isinstance(token, bytes)
+    return token
+
+
+class Crowd:
+    """Takes turns and notes in which order they were had, and who had one with whom."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self.order: list[int] = []
+        self.inside: dict[int, Wish] = {}
+
+    async def take(self, number: int, wanted: Wish, leave: asyncio.Event | None = None) -> Turn:
+        async with self._turns.turn(wanted) as turn:
+            self.order.append(number)
+            for other in self.inside.values():
+                shares = set(other.names) & set(wanted.names)
+                assert not (shares and other.begin < wanted.end and wanted.begin < other.end)
+            self.inside[number] = wanted
+            if leave is None:
+                await asyncio.sleep(0)
+            else:
+                await leave.wait()
+            del self.inside[number]
+        return turn
+
+
+@pytest.mark.parametrize(
+    ("other", "waits"),
+    [
+        (wish("host:1"), True),
+        (wish("host:2", "host:1", "type:7"), True),
+        (wish("host:11"), False),
+        (wish("host:1", begin=1800, end=3600), False),
+        (wish("host:1", begin=-60, end=1), True),
+    ],
+)
+async def test_rivals_wait_and_others_do_not(
+    turns: Turns, redis: Redis, keys: Keys, other: Wish, waits: bool
+) -> None:
+    crowd, leave = Crowd(turns), asyncio.Event()
+    first = asyncio.ensure_future(crowd.take(1, wish("host:1"), leave))
+    await until(lambda: crowd.order == [1])
+    second = asyncio.ensure_future(crowd.take(2, other))
+    if waits:
+        await waiting(redis, keys, 2)
+        assert crowd.order == [1]
+    else:
+        await second
+    leave.set()
+    await asyncio.gather(first, second)
+    assert crowd.order == [1, 2]
+
+
+async def test_whoever_asked_first_comes_first_over_all_processes(redis: Redis, keys: Keys) -> None:
+    processes = [Turns(redis, keys, SystemClock(), patience=20) for _ in range(3)]
+    crowds, leave = [Crowd(one) for one in processes], asyncio.Event()
+    order = crowds[0].order
+    for crowd in crowds:
+        crowd.order, crowd.inside = order, crowds[0].inside
+    tasks = []
+    for number in range(9):
+        tasks.append(asyncio.ensure_future(crowds[number % 3].take(number, wish("host:1"), leave)))
+        await waiting(redis, keys, number + 1)
+    leave.set()
+    await asyncio.gather(*tasks)
+    assert order == list(range(9))
+
+
+async def test_nobody_waits_in_a_circle_and_no_rivals_meet(redis: Redis, keys: Keys) -> None:
+    dice = random.Random(7)
+    crowd = Crowd(Turns(redis, keys, SystemClock(), patience=60))
+    tasks = []
+    for number in range(60):
+        names = dice.sample([f"host:{one}" for one in range(4)], dice.randint(1, 3))
+        begin = dice.randrange(0, 7200, 900)
+        tasks.append(crowd.take(number, wish(*names, begin=begin, end=begin + 2700)))
+    await asyncio.gather(*tasks)
+    assert sorted(crowd.order) == list(range(60))
+    assert await redis.zcard(keys.turns_leases) == 0
+
+
+async def made_by(turns: Turns, asked: Sequence[str], made: Landed | None) -> None:
+    async with turns.turn(wish(*asked)) as turn:
+        turn.made = made
+
+
+async def test_those_who_waited_are_told_what_was_made_and_those_who_come_later_are_not(
+    turns: Turns, redis: Redis, keys: Keys
+) -> None:
+    inside, leave = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with turns.turn(wish("host:1", "type:7")) as turn:
+            inside.set()
+            await leave.wait()
+            turn.made = LANDED
+
+    crowd = Crowd(turns)
+    running = asyncio.ensure_future(first())
+    await inside.wait()
+    waiter = asyncio.ensure_future(crowd.take(2, wish("type:7", "host:9")))
+    elsewhere = asyncio.ensure_future(crowd.take(3, wish("host:3")))
+    await elsewhere
+    await waiting(redis, keys, 2)
+    leave.set()
+    await running
+    assert (await waiter).before == [LANDED]
+    assert (await elsewhere).before == []
+    assert (await crowd.take(4, wish("host:1"))).before == []
+
+
+async def test_one_that_made_nothing_leaves_nothing(turns: Turns, redis: Redis, keys: Keys) -> None:
+    await made_by(turns, ["host:1"], None)
+    assert await redis.zcard(keys.turns_leases) == 0
+    assert await redis.hkeys(keys.turns) == [b"#"]
+
+
+async def test_one_that_is_cancelled_makes_way_whether_it_waits_or_works(
+    turns: Turns, redis: Redis, keys: Keys
+) -> None:
+    crowd, never = Crowd(turns), asyncio.Event()
+    first = asyncio.ensure_future(crowd.take(1, wish("host:1"), never))
+    await until(lambda: crowd.order == [1])
+    second = asyncio.ensure_future(crowd.take(2, wish("host:1")))
+    await waiting(redis, keys, 2)
+    third = asyncio.ensure_future(crowd.take(3, wish("host:1")))
+    await waiting(redis, keys, 3)
+    for one in (second, first):
+        one.cancel()
+        with suppress(asyncio.CancelledError):
+            await one
+    crowd.inside.clear()
+    await third
+    assert crowd.order == [1, 3]
+
+
+async def test_one_whose_process_is_gone_is_waited_for_until_its_lease_ends(
+    turns: Turns, redis: Redis, keys: Keys
+) -> None:
+    crowd, never = Crowd(turns), asyncio.Event()
+    gone = asyncio.ensure_future(crowd.take(1, wish("host:1"), never))
+    await until(lambda: crowd.order == [1])
+    token = await the_token(redis, keys)
+    second = asyncio.ensure_future(crowd.take(2, wish("host:1")))
+    await waiting(redis, keys, 2)
+    crowd.inside.clear()
+    await redis.zadd(keys.turns_leases, {token: 1})
+    await second
+    gone.cancel()
+    with suppress(asyncio.CancelledError):
+        await gone
+
+
+async def test_a_turn_is_kept_for_as_long_as_it_takes(redis: Redis, keys: Keys) -> None:
+    clock, never = FakeClock(), asyncio.Event()
+    crowd = Crowd(Turns(redis, keys, clock, patience=20))
+    task = asyncio.ensure_future(crowd.take(1, wish("host:1"), never))
+    await until(lambda: crowd.order == [1])
+    token = await the_token(redis, keys)
+    before = await redis.zscore(keys.turns_leases, token)
+
+    async def is_renewed() -> bool:
+        await clock.advance(LEASE_SECONDS / 4)
+        return await redis.zscore(keys.turns_leases, token) != before
+
+    await until(is_renewed)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_patience_ends_and_the_one_that_gave_up_keeps_nobody_waiting(redis: Redis, keys: Keys) -> None:
+    crowd, leave = Crowd(Turns(redis, keys, SystemClock(), patience=20)), asyncio.Event()
+    first = asyncio.ensure_future(crowd.take(1, wish("host:1"), leave))
+    await until(lambda: crowd.order == [1])
+    hasty = Turns(redis, keys, SystemClock(), patience=0)
+    with pytest.raises(Queued):
+        await made_by(hasty, ["host:1"], None)
+    assert await redis.zcard(keys.turns_leases) == 1
+    leave.set()
+    await first
+
+
+async def test_without_redis_nothing_may_be_sent(
+    redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns(redis, keys, SystemClock(), patience=1)
+
+    async def gone(*_: object) -> None:
+        raise RedisError
+
+    monkeypatch.setattr(turns, "_enter", gone)
+    with pytest.raises(StoreUnavailable):
+        await made_by(turns, ["host:1"], None)
