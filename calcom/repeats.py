@@ -59,13 +59,20 @@ class Wanted:
             return None, False
         pages = document.get("pagination")
         is_all = len(data) < _MOST and isinstance(pages, dict) and pages.get("hasNextPage") is False
+        gone = None
         for one in data:
-            if isinstance(one, dict) and self._is(one) and (not is_live or one.get("status") in _LIVE):
-                made = _instant(one.get("createdAt"))
-                if made is None:
-                    is_all = False
-                elif made >= since - _SKEW:
+            if not isinstance(one, dict) or not self._is(one):
+                continue
+            made = _instant(one.get("createdAt"))
+            if made is None:
+                is_all = False
+            elif made >= since - _SKEW:
+                if one.get("status") in _LIVE:
                     return one, True
+                # It may be one that was made and given up just before.
+                gone = gone or one
+        if gone is not None and not is_live:
+            return gone, True
         return None, is_all
 
     def _is(self, record: Mapping[str, Any]) -> bool:

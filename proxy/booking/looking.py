@@ -36,13 +36,16 @@ class Looking:
         self._clock = clock
         self._patience = patience
 
-    async def made(self, call: Call, since: datetime) -> tuple[Reply | None, bool]:
-        """The booking that *call* asks for if made after *since*, and whether it would be found if it were there."""
+    async def made(self, call: Call, since: datetime, *, is_live: bool) -> tuple[Reply | None, bool]:
+        """The booking that *call* asks for if made after *since*, and whether it would be found if it were there.
+
+        One that was given up since was made all the same, unless only one that *is_live* will do.
+        """
         wanted = repeats.wanted(_version(call), json_in(call.body))
         if wanted is None:
             return None, False
         document = await self._shown(call, wanted.target)
-        record, is_certain = wanted.found_in(document, since)
+        record, is_certain = wanted.found_in(document, since, is_live=is_live)
         return (None if record is None else _reply(201, record)), is_certain
 
     async def lost(self, call: Call, since: float, *, is_over: bool) -> Reply | None:

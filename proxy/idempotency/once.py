@@ -49,6 +49,9 @@ _REPLAYED: Final = (b"idempotent-replayed", b"true")
 _PATIENCE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
 
+# However often a client asks, what got lost is looked for at most so often: every look is a call.
+_BETWEEN_LOOKS_SECONDS: Final = 1.0
+
 # What a retry is told again; dates, limits and cookies belonged to the one exchange.
 _KEPT: Final = frozenset({b"content-type", b"location", b"vary"})
 
@@ -152,9 +155,13 @@ class Once:
         if not repeats.is_create(call.method, path):
             # What was moved, cancelled or confirmed once cannot be again.
             return None
+        if doubt.looked < _BETWEEN_LOOKS_SECONDS:
+            await self._tell(record.still_open(looked=False))
+            raise OutcomeUnknown(retry_after=_BETWEEN_LOOKS_SECONDS)
         async with self._kept_alive(record):
             try:
-                found, is_certain = await self._looking.made(call, datetime.fromtimestamp(doubt.claimed, UTC))
+                since = datetime.fromtimestamp(doubt.claimed, UTC)
+                found, is_certain = await self._looking.made(call, since, is_live=key.is_derived)
                 if found is not None:
                     # Whoever wrote it may be gone, and what was cached since may show what it took.
                     async with self._writes.intent() as intent:
@@ -165,9 +172,9 @@ class Once:
                 if doubt.age >= self._landing and (is_certain or key.is_derived):
                     return None
             except BaseException:
-                await outlive(self._tell(record.still_open()), name="idempotency.open")
+                await outlive(self._tell(record.still_open(looked=True)), name="idempotency.open")
                 raise
-            await self._tell(record.still_open())
+            await self._tell(record.still_open(looked=True))
         raise OutcomeUnknown(retry_after=max(1.0, self._landing - doubt.age))
 
     @asynccontextmanager

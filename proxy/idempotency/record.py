@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,11 +68,13 @@ class Done:
 class Doubt:
     """Nobody knows what an attempt did that left at least `age` seconds ago; it is this one's to find out.
 
-    The key was first used at `claimed`, Unix seconds on Redis' clock.
+    The key was first used at `claimed`, Unix seconds on Redis' clock. It was last looked for `looked` seconds ago,
+    endless ones if it never was.
     """
 
     age: float
     claimed: float
+    looked: float = math.inf
 
 
 class Record:
@@ -101,7 +104,8 @@ class Record:
             case b"running":
                 return Running(more[0] / 1000)
             case b"doubt":
-                return Doubt(more[0] / 1000, more[1] / 1000)
+                left, claimed, looked = more
+                return Doubt(left / 1000, claimed / 1000, math.inf if looked < 0 else looked / 1000)
         status, headers, body = more
         return Done(Reply(status, encoded(orjson.loads(headers)), body, REPLAYED))
 
@@ -127,9 +131,9 @@ class Record:
         """It may have been sent until now, and nobody knows what it did."""
         await self._finish([self._name], [self._token, "doubt", 0, b"", b""])
 
-    async def still_open(self) -> None:
-        """Nothing new is known of an earlier attempt, and this one sent nothing."""
-        await self._finish([self._name], [self._token, "open", 0, b"", b""])
+    async def still_open(self, *, looked: bool) -> None:
+        """Nothing new is known of an earlier attempt, whether it was *looked* for or not; this one sent nothing."""
+        await self._finish([self._name], [self._token, "looked" if looked else "open", 0, b"", b""])
 
     async def nothing(self) -> None:
         """Certainly nothing was written: the key is as good as new."""

@@ -166,3 +166,10 @@ def test_only_a_living_one_will_do_where_that_is_asked() -> None:
     gone = {"data": [RECORD | {"status": "cancelled"}], "pagination": LAST}
     assert found.found_in(gone, SINCE)[0] is not None
     assert found.found_in(gone, SINCE, is_live=True) == (None, True)
+
+
+def test_a_living_one_comes_before_one_that_was_given_up() -> None:
+    found = wanted(VERSION, REQUEST)
+    assert found is not None
+    both = {"data": [RECORD | {"status": "cancelled", "uid": "gone"}, RECORD], "pagination": LAST}
+    assert found.found_in(both, SINCE) == (RECORD, True)

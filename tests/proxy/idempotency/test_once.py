@@ -339,7 +339,7 @@ async def test_looking_without_finding_does_not_make_it_younger(redis: Redis, ke
         found = await record.begin()
         assert isinstance(found, Doubt)
         assert found.age > 3_000
-        await record.still_open()
+        await record.still_open(looked=True)
 
 
 async def test_an_attempt_that_lost_its_claim_is_told(redis: Redis, keys: Keys) -> None:
@@ -351,3 +351,21 @@ async def test_an_attempt_that_lost_its_claim_is_told(redis: Redis, keys: Keys) 
     await redis.hset(name, "lease", 0)
     await second.begin()
     assert (await first.keep(), await second.keep()) == (False, True)
+
+
+async def test_however_often_it_is_asked_it_is_looked_for_once_a_second(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    upstream.script = lambda seen: Reply(502, b"{}")
+    await book(gateway)
+    upstream.script = lambda seen: listed() if seen.method == "GET" else made()
+    assert (await book(gateway)).status_code == 409
+    (record,) = await redis.keys(keys.idempotent("*"))
+    assert len(upstream.requests) == 2
+    # As if that second did not pass.
+    await redis.hincrby(record, "looked", 3_600_000)
+    assert [(await book(gateway)).status_code for _ in range(3)] == [409] * 3
+    assert len(upstream.requests) == 2, "every retry was a call"
+    await redis.hset(record, "looked", 1)
+    upstream.script = lambda seen: listed(RECORD) if seen.method == "GET" else made("second")
+    assert (await book(gateway)).status_code == 201
