@@ -176,7 +176,8 @@ def get(call: Call) -> Work:
             if not series:
                 raise
             return Reply(200, envelope.success([_present(call, one) for one in series]))
-        return _success(call, booking)
+        shown = envelope.success(_present(call, booking))
+        return Reply(200, shown, booking_lists.changed(call, [booking]))
 
     return work
 

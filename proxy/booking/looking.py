@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from calcom import repeats, versions
 from calcom.paths import classify
 from calcom.repeats import Changed, Wanted
 from core.clock import Clock
-from proxy.edge.headers import as_text, encoded, forwarded
+from proxy.edge.headers import RawHeaders, as_text, forwarded, returned
 from proxy.governor.purpose import Purpose
 from proxy.idempotency.record import FOUND, Reply
 from proxy.refusals import Refused
@@ -23,8 +24,24 @@ from proxy.upstream import Call, Upstream, read
 # In the client's name: it may see no more than it would itself.
 _ITS_NAME: Final = frozenset({b"authorization", b"x-cal-client-id", b"x-cal-secret-key", b"cal-api-version"})
 
+# A write's answer has none of these.
+_THE_LOOKS: Final = frozenset({b"etag", b"cache-control", b"content-encoding"})
+
 # What was sent may land a little later than it broke off.
 _PAUSES: Final = (0.0, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a look was answered with: None where that tells nothing."""
+
+    document: Any
+    headers: RawHeaders
+
+    def reply(self, status: int, record: Mapping[str, Any]) -> Reply:
+        """The answer that told of *record* and was lost; what came with the look is newer: limits, and for browsers."""
+        kept = [one for one in self.headers if one[0] not in _THE_LOOKS]
+        return Reply(status, kept, orjson.dumps({"status": "success", "data": record}), FOUND)
 
 
 class Looking:
@@ -44,9 +61,9 @@ class Looking:
         wanted = repeats.wanted(_version(call), json_in(call.body))
         if wanted is None:
             return None, False
-        document = await self._shown(call, wanted.target)
-        record, is_certain = wanted.found_in(document, since, is_live=is_live)
-        return (None if record is None else _reply(201, record)), is_certain
+        shown = await self._shown(call, wanted.target)
+        record, is_certain = wanted.found_in(shown.document, since, is_live=is_live)
+        return (None if record is None else shown.reply(201, record)), is_certain
 
     async def lost(self, call: Call, since: float, *, is_over: bool) -> Reply | None:
         """What *call*, which left after *since* (Unix seconds), did as its answer would have told it; None where
@@ -77,19 +94,21 @@ class Looking:
         return repeats.changed(call.method, path, version, document)
 
     async def _done(self, call: Call, asked: Wanted | Changed, since: datetime) -> Reply | None:
-        document = await self._shown(call, asked.target)
+        shown = await self._shown(call, asked.target)
         if isinstance(asked, Wanted):
             # One that was cancelled is more likely another of the same.
-            record, _ = asked.found_in(document, since, is_live=True)
-            return None if record is None else _reply(201, record)
-        status = 200
-        if asked.start is not None:
-            status, successor = 201, asked.successor_in(document)
-            document = None if successor is None else await self._shown(call, successor.target)
-        return _reply(status, document["data"]) if asked.is_done_by(document) else None
+            record, _ = asked.found_in(shown.document, since, is_live=True)
+            return None if record is None else shown.reply(201, record)
+        if asked.start is None:
+            return shown.reply(200, shown.document["data"]) if asked.is_done_by(shown.document) else None
+        successor = asked.successor_in(shown.document)
+        if successor is None:
+            return None
+        shown = await self._shown(call, successor.target)
+        return shown.reply(201, shown.document["data"]) if asked.is_done_by(shown.document) else None
 
-    async def _shown(self, call: Call, target: str) -> Any:
-        """The answer to a look; None where there is none that tells."""
+    async def _shown(self, call: Call, target: str) -> Shown:
+        """The answer to a look, an empty one where there is none that tells."""
         headers = [one for one in call.headers if one[0] in _ITS_NAME]
         look = Call(
             method="GET",
@@ -104,8 +123,8 @@ class Looking:
             response = await self._upstream.send(look)
             body = await read(response)
         except Refused:
-            return None
-        return json_in(body) if response.status_code == 200 else None
+            return Shown(None, [])
+        return Shown(json_in(body) if response.status_code == 200 else None, returned(response.headers.raw))
 
 
 def json_in(body: Any) -> Any:
@@ -118,8 +137,3 @@ def json_in(body: Any) -> Any:
 
 def _version(call: Call) -> str:
     return versions.effective(as_text(call.headers).get("cal-api-version"))
-
-
-def _reply(status: int, record: Mapping[str, Any]) -> Reply:
-    text = orjson.dumps({"status": "success", "data": record})
-    return Reply(status, encoded([("content-type", "application/json; charset=utf-8")]), text, FOUND)

@@ -28,4 +28,4 @@ if had[2] == 'running' then
   left = tonumber(had[3])
   redis.call('HSET', KEYS[1], 'left', left)
 end
-return {'doubt', now - left, tonumber(had[8]), had[9] and now - tonumber(had[9]) or -1}
+return {'doubt', now - left, tonumber(had[8]), had[9] and math.max(0, now - tonumber(had[9])) or -1}
