@@ -8,7 +8,7 @@ from typing import Final
 from calcom import repeats, versions
 from calcom.booking_requests import certainly_refused
 from calcom.reach import uid_of
-from calcom.rivals import Wish, landed_of, leaves_no_room, wish_of
+from calcom.rivals import Wish, landed_of, wish_of
 from core.clock import Clock
 from proxy.account.account import Account, Stranger, Told
 from proxy.booking.looking import Looking, json_in
@@ -114,13 +114,14 @@ class BookingPath:
         wish = self._wish(call)
         if wish is None:
             return await self._made(request, call)
-        async with self._turns.turn(wish) as turn:
-            if _is_known(call) and any(leaves_no_room(one, wish) for one in turn.before):
-                self._telemetry.spared("slot_taken")
-                raise SlotTaken(wish.taken)
-            reply = await self._made(request, call)
-            if reply.status == 201:
-                turn.made = landed_of(json_in(reply.body))
+        try:
+            async with self._turns.turn(wish, is_judged=_is_known(call)) as turn:
+                reply = await self._made(request, call)
+                if reply.status == 201:
+                    turn.made = landed_of(json_in(reply.body))
+        except SlotTaken:
+            self._telemetry.spared("slot_taken")
+            raise
         return reply
 
     def _wish(self, call: Call) -> Wish | None:

@@ -6,18 +6,19 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from calcom.rivals import Landed, Wish
+from calcom.rivals import Landed, Wish, leaves_no_room
 from core.clock import Clock
 from core.keys import Keys
 from core.tasks import spawn
+from proxy.cache.fetch import Arrivals
 from proxy.outlive import outlive
-from proxy.refusals import Queued, StoreUnavailable
+from proxy.refusals import Queued, SlotTaken, StoreUnavailable
 from proxy.scripts import Script, lua
 
 _log = logging.getLogger(__name__)
@@ -25,16 +26,16 @@ _log = logging.getLogger(__name__)
 LEASE_SECONDS: Final = 10.0
 """So long the others wait for a process that was last heard of then."""
 
-# A booking takes Cal.com seconds.
+# A booking takes Cal.com seconds, and the longer it takes the less a little more of waiting matters.
 _LOOK_SECONDS: Final = 0.03
+_LONGEST_LOOK_SECONDS: Final = 0.25
 _KEPT_SECONDS: Final = 600.0
 
 
 @dataclass(slots=True)
 class Turn:
-    """One's turn. `before` are the bookings that others made while it was waited for; `made` is for its own."""
+    """One's turn; what it `made` is for others to know."""
 
-    before: list[Landed] = field(default_factory=list)
     made: Landed | None = None
 
 
@@ -44,23 +45,25 @@ class Turns:
     def __init__(self, redis: Redis, keys: Keys, clock: Clock, *, patience: float) -> None:
         """A turn is waited for at most *patience* seconds."""
         self._enter = Script(redis, keys, lua(__package__, "enter"))
-        self._keep = Script(redis, keys, lua(__package__, "renew"))
+        self._look = Script(redis, keys, lua(__package__, "look"))
         self._leave = Script(redis, keys, lua(__package__, "leave"))
         self._names = [keys.turns, keys.turns_leases]
         self._clock = clock
         self._patience = patience
+        # Those of other processes are looked after; of this one's own the end is heard at once.
+        self._ends = Arrivals()
 
     @asynccontextmanager
-    async def turn(self, wish: Wish) -> AsyncIterator[Turn]:
+    async def turn(self, wish: Wish, *, is_judged: bool) -> AsyncIterator[Turn]:
         """Run the body while nobody else does who gets in its way.
 
-        Raises Queued when those before take too long, StoreUnavailable when Redis cannot be asked: nothing may be
-        sent then.
+        Raises SlotTaken, where that *is_judged*, as soon as somebody who came before made what leaves no room; Queued
+        when they take too long; StoreUnavailable when Redis cannot be asked. Nothing may be sent then.
         """
         token = uuid.uuid4().hex
         turn = Turn()
         try:
-            turn.before = await self._awaited(token, wish)
+            await self._awaited(token, wish, is_judged=is_judged)
             renewal = spawn(self._renew(token), name="turn.renew")
             try:
                 yield turn
@@ -70,18 +73,27 @@ class Turns:
             # Its own task: a caller that is gone must not keep the others waiting for the lease to run out.
             await outlive(self._over(token, turn.made), name="turn.over")
 
-    async def _awaited(self, token: str, wish: Wish) -> list[Landed]:
-        started = self._clock.monotonic()
+    async def _awaited(self, token: str, wish: Wish, *, is_judged: bool) -> None:
+        until = self._clock.monotonic() + self._patience
         while True:
             try:
-                word, *made = await self._ask(token, wish)
+                word, first, *made = await self._ask(token, wish)
+                if is_judged and any(leaves_no_room(Landed.of(one.decode()), wish) for one in made):
+                    raise SlotTaken(wish.taken)
+                if word == b"go":
+                    return
+                await self._ended(token, first.decode(), until)
             except RedisError as error:
                 raise StoreUnavailable(retry_after=1.0) from error
-            if word == b"go":
-                return [Landed.of(text.decode()) for text in made]
-            if self._clock.monotonic() - started >= self._patience:
+
+    async def _ended(self, token: str, other: str, until: float) -> None:
+        """Return when *other* is no longer at it. Raises Queued when that lasts for too long."""
+        pause = _LOOK_SECONDS
+        while await self._look(self._names, [token, _ms(LEASE_SECONDS), other]):
+            if self._clock.monotonic() >= until:
                 raise Queued(retry_after=1.0)
-            await self._clock.sleep(_LOOK_SECONDS)
+            await self._ends.wait(other, pause)
+            pause = min(_LONGEST_LOOK_SECONDS, 1.5 * pause)
 
     async def _ask(self, token: str, wish: Wish) -> list[bytes]:
         names = f" {' '.join(wish.names)} "
@@ -95,7 +107,7 @@ class Turns:
         while True:
             await self._clock.sleep(LEASE_SECONDS / 4)
             try:
-                await self._keep(self._names[1:], [token, _ms(LEASE_SECONDS)])
+                await self._look(self._names, [token, _ms(LEASE_SECONDS), ""])
             except RedisError:
                 _log.warning("turn.not_renewed")
 
@@ -107,6 +119,7 @@ class Turns:
         except RedisError:
             # The lease runs out.
             _log.warning("turn.not_ended")
+        self._ends.landed(token)
 
 
 def _ms(seconds: float) -> int:

@@ -9,11 +9,11 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from calcom.rivals import Landed, Wish
+from calcom.rivals import HOST_BUSY, Landed, Wish
 from core.clock import FakeClock, SystemClock
 from core.keys import Keys
 from proxy.booking.turns import LEASE_SECONDS, Turn, Turns
-from proxy.refusals import Queued, StoreUnavailable
+from proxy.refusals import Queued, SlotTaken, StoreUnavailable
 from tests.proxy.waiting import until
 
 
@@ -46,13 +46,14 @@ async def the_token(redis: Redis, keys: Keys) -> bytes:
 class Crowd:
     """Takes turns and notes in which order they were had, and who had one with whom."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, *, is_judged: bool = False) -> None:
         self._turns = turns
+        self._is_judged = is_judged
         self.order: list[int] = []
         self.inside: dict[int, Wish] = {}
 
     async def take(self, number: int, wanted: Wish, leave: asyncio.Event | None = None) -> Turn:
-        async with self._turns.turn(wanted) as turn:
+        async with self._turns.turn(wanted, is_judged=self._is_judged) as turn:
             self.order.append(number)
             for other in self.inside.values():
                 shares = set(other.names) & set(wanted.names)
@@ -112,43 +113,52 @@ async def test_nobody_waits_in_a_circle_and_no_rivals_meet(redis: Redis, keys: K
     dice = random.Random(7)
     crowd = Crowd(Turns(redis, keys, SystemClock(), patience=60))
     tasks = []
-    for number in range(60):
+    for number in range(30):
         names = dice.sample([f"host:{one}" for one in range(4)], dice.randint(1, 3))
         begin = dice.randrange(0, 7200, 900)
         tasks.append(crowd.take(number, wish(*names, begin=begin, end=begin + 2700)))
     await asyncio.gather(*tasks)
-    assert sorted(crowd.order) == list(range(60))
+    assert sorted(crowd.order) == list(range(30))
     assert await redis.zcard(keys.turns_leases) == 0
 
 
 async def made_by(turns: Turns, asked: Sequence[str], made: Landed | None) -> None:
-    async with turns.turn(wish(*asked)) as turn:
+    async with turns.turn(wish(*asked), is_judged=False) as turn:
         turn.made = made
 
 
-async def test_those_who_waited_are_told_what_was_made_and_those_who_come_later_are_not(
+def needing(*names: str) -> Wish:
+    """One that is refused for certain once somebody made the like of it."""
+    return Wish(names, 0, 1800, 0, 1800, 7, frozenset({1}))
+
+
+async def test_those_who_waited_are_refused_at_once_and_those_who_come_later_are_not(
     turns: Turns, redis: Redis, keys: Keys
 ) -> None:
     inside, leave = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:
-        async with turns.turn(wish("host:1", "type:7")) as turn:
+        async with turns.turn(needing("host:1", "type:7"), is_judged=True) as turn:
             inside.set()
             await leave.wait()
             turn.made = LANDED
 
-    crowd = Crowd(turns)
+    judged, trusting = Crowd(turns, is_judged=True), Crowd(turns)
     running = asyncio.ensure_future(first())
     await inside.wait()
-    waiter = asyncio.ensure_future(crowd.take(2, wish("type:7", "host:9")))
-    elsewhere = asyncio.ensure_future(crowd.take(3, wish("host:3")))
-    await elsewhere
-    await waiting(redis, keys, 2)
+    waiters = [asyncio.ensure_future(judged.take(n, needing("type:7", "host:9"))) for n in range(20)]
+    await waiting(redis, keys, 21)
+    other = asyncio.ensure_future(trusting.take(30, needing("type:7")))
+    unsure = asyncio.ensure_future(judged.take(31, wish("type:7")))
+    await waiting(redis, keys, 23)
     leave.set()
     await running
-    assert (await waiter).before == [LANDED]
-    assert (await elsewhere).before == []
-    assert (await crowd.take(4, wish("host:1"))).before == []
+    told = await asyncio.gather(*waiters, return_exceptions=True)
+    assert [str(one) for one in told] == [HOST_BUSY] * 20
+    assert [type(one) for one in told] == [SlotTaken] * 20
+    await asyncio.gather(other, unsure)
+    await judged.take(32, needing("host:1"))
+    assert sorted(judged.order) == [31, 32]
 
 
 async def test_one_that_made_nothing_leaves_nothing(turns: Turns, redis: Redis, keys: Keys) -> None:
