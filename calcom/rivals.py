@@ -67,7 +67,8 @@ class Landed:
 
 
 def wish_of(account: AccountMap, document: Any) -> Wish | None:
-    """What the body of a request to make a booking wants; None where it names no event type or no time."""
+    """What the body of a request to make a booking wants; None where it names no event type or no time, and where
+    many are meant to book the same time, since the type has seats."""
     if not isinstance(document, dict):
         return None
     at = instant(document.get("start"))
@@ -81,6 +82,8 @@ def wish_of(account: AccountMap, document: Any) -> Wish | None:
         return None if name is None else Wish((name,), start, start + 1, start, start + 1)
     if facts is None:
         return Wish((_type(number),), start, start + 1, start, start + 1, number)
+    if facts.seats:
+        return None
     hosts = account.hosts_of(number) or frozenset()
     asked = whole(document.get("lengthInMinutes"))
     lengths = {asked} if asked is not None and asked > 0 else facts.lengths or {0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,7 +70,8 @@ class BookingPath:
         """Answer a write whose body is read. When this returns, no process serves what it made untrue.
 
         Raises Refused: before anything was sent, Invalid, what a bad or used key gives, SlotTaken, Queued and every
-        other NotSent; OutcomeUnknown where nobody can tell what it did.
+        other NotSent; OutcomeUnknown where nobody can tell what it did. Raises ClientGone when the client left before
+        its turn came.
         """
         text = keys.sent_in(request.headers)
         if text is not None and not isinstance(call.body, bytes):
@@ -114,15 +116,18 @@ class BookingPath:
         wish = self._wish(call)
         if wish is None:
             return await self._made(request, call)
-        try:
-            async with self._turns.turn(wish, is_judged=_is_known(call)) as turn:
-                reply = await self._made(request, call)
-                if reply.status == 201:
-                    turn.made = landed_of(json_in(reply.body))
-        except SlotTaken:
-            self._telemetry.spared("slot_taken")
-            raise
-        return reply
+        async with AsyncExitStack() as stack:
+            try:
+                # Whoever leaves the queue wants no booking any more; what is sent is another matter.
+                async with request.watched():
+                    turn = await stack.enter_async_context(self._turns.turn(wish, is_judged=_is_known(call)))
+            except SlotTaken:
+                self._telemetry.spared("slot_taken")
+                raise
+            reply = await self._made(request, call)
+            if reply.status == 201:
+                turn.made = landed_of(json_in(reply.body))
+            return reply
 
     def _wish(self, call: Call) -> Wish | None:
         if not self._rules.takes_turns or not repeats.is_create(call.method, _path(call)):

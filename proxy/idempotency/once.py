@@ -34,6 +34,7 @@ from proxy.idempotency.record import (
 from proxy.outlive import outlive
 from proxy.refusals import (
     AnswerNotKept,
+    ClientGone,
     KeyReused,
     NotSent,
     OutcomeUnknown,
@@ -127,7 +128,7 @@ class Once:
                     # It was away for longer than its lease, and another attempt is under way.
                     raise StillRunning(retry_after=1.0)
                 reply = await send()
-            except (NotSent, RedisError) as error:
+            except (NotSent, ClientGone, RedisError) as error:
                 await self._tell(record.nothing())
                 raise StoreUnavailable(retry_after=1.0) if isinstance(error, RedisError) else error from None
             except BaseException as error:

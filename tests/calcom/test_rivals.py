@@ -152,7 +152,11 @@ def test_a_host_that_is_needed_is_busy_on_every_type() -> None:
     assert not leaves_no_room(landed, wish(101, "09:45")), "buffers are for Cal.com to tell"
 
 
-@pytest.mark.parametrize("number", [104, 105, 202, 204, 999])
+def test_those_who_share_a_time_by_seats_are_no_rivals() -> None:
+    assert wish_of(ACCOUNT, {"eventTypeId": 104, "start": "2030-01-01T09:00:00Z"}) is None
+
+
+@pytest.mark.parametrize("number", [105, 202, 204, 999])
 def test_where_there_may_be_room_nothing_is_certain(number: int) -> None:
     landed = made(number)
     assert landed is not None

@@ -265,6 +265,31 @@ async def test_a_turn_is_waited_for_so_long_and_nothing_is_sent(start: Start, up
     assert len(sent(upstream)) == 1
 
 
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}])
+async def test_whoever_leaves_before_its_turn_books_nothing(
+    headers: dict[str, str], gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    gate = Gate(one())
+    upstream.script = gate
+    first = asyncio.ensure_future(book(gateway))
+    await upstream.arrivals(1)
+    second = asyncio.ensure_future(book(gateway, **headers))
+
+    async def are_there(number: int) -> bool:
+        return await redis.zcard(keys.turns_leases) == number
+
+    await until(lambda: are_there(2))
+    second.cancel()
+    await asyncio.wait([second])
+    await until(lambda: are_there(1))
+    gate.open()
+    await first
+    assert len(sent(upstream)) == 1
+    # Its key is as good as new.
+    assert (await book(gateway, **headers)).status_code == 201
+    assert len(sent(upstream)) == 2
+
+
 async def test_without_turns_all_go_at_once(start: Start, upstream: Upstream) -> None:
     gateway = await start(booking_turn_seconds=0)
     gate = Gate(one())
