@@ -27,16 +27,14 @@ _EXCEPTIONS: Final = ("instant", "allowConflicts", "allowBookingOutOfBounds", "r
 class Wish:
     """What a request wants. Times are Unix seconds.
 
-    Two are rivals if they have one of `names` in common and `begin` to `end`, buffers included, overlaps. `until` is
-    when it is over at the earliest, buffers aside. `needs` are the people without each of whom it cannot be booked,
-    empty where that is not certain.
+    Two are rivals if they have one of `names` in common and `begin` to `end`, buffers included, overlaps. `needs` are
+    the people without each of whom it cannot be booked, empty where that is not certain.
     """
 
     names: tuple[str, ...]
     begin: int
     end: int
     start: int
-    until: int
     event_type: int | None = None
     needs: frozenset[int] = frozenset()
     is_team: bool = False
@@ -79,20 +77,21 @@ def wish_of(account: AccountMap, document: Any) -> Wish | None:
     facts = None if number is None else account.event_types.get(number)
     if number is None:
         name = _slugs(document)
-        return None if name is None else Wish((name,), start, start + 1, start, start + 1)
+        return None if name is None else Wish((name,), start, start + 1, start)
     if facts is None:
-        return Wish((_type(number),), start, start + 1, start, start + 1, number)
+        return Wish((_type(number),), start, start + 1, start, number)
     if facts.seats:
         return None
     hosts = account.hosts_of(number) or frozenset()
+    known = facts.lengths or frozenset({0})
     asked = whole(document.get("lengthInMinutes"))
-    lengths = {asked} if asked is not None and asked > 0 else facts.lengths or {0}
+    # One that is not offered is refused, and must not keep anybody waiting meanwhile.
+    length = asked if asked is not None and asked in known else max(known)
     return Wish(
         names=(_type(number), *(f"host:{one}" for one in sorted(hosts))),
         begin=start - 60 * (facts.before_buffer or 0),
-        end=start + 60 * (max(lengths) + (facts.after_buffer or 0)) + 1,
+        end=start + 60 * (length + (facts.after_buffer or 0)) + 1,
         start=start,
-        until=start + max(60 * min(lengths), 1),
         event_type=number,
         needs=_needed(facts, hosts, document),
         is_team=facts.scheduling == "collective",
@@ -113,8 +112,11 @@ def landed_of(document: Any) -> Landed | None:
 
 
 def leaves_no_room(landed: Landed, wish: Wish) -> bool:
-    """Whether Cal.com certainly refuses *wish* now that *landed* is made (contract 5.4, 8 row 1)."""
-    if not wish.needs or landed.start >= wish.until or wish.start >= landed.until:
+    """Whether Cal.com certainly refuses *wish* now that *landed* is made (contract 5.4, 8 row 1).
+
+    Only if it begins within that: whether it would run into it depends on a length that may have changed.
+    """
+    if not wish.needs or not landed.start <= wish.start < landed.until:
         return False
     return landed.event_type == wish.event_type or landed.organizer in wish.needs
 
@@ -122,7 +124,7 @@ def leaves_no_room(landed: Landed, wish: Wish) -> bool:
 def _needed(facts: EventTypeFacts, hosts: frozenset[int], document: dict[str, Any]) -> frozenset[int]:
     """Who must be free for it, where nobody stands in for anybody and there is one place."""
     is_plain = facts.seats == 0 and facts.recurs is False and not any(one in document for one in _EXCEPTIONS)
-    if not is_plain or not facts.lengths:
+    if not is_plain:
         return frozenset()
     if facts.is_individual and facts.owner_id is not None:
         return frozenset({facts.owner_id})

@@ -84,8 +84,9 @@ def are_rivals(one: Wish, other: Wish) -> bool:
 
 def test_a_wish_reaches_over_its_longest_length_and_its_buffers() -> None:
     assert (wish(102).begin, wish(102).end) == (NINE - 15 * 60, NINE + 75 * 60 + 1)
-    assert (wish(106).end, wish(106).until) == (NINE + 60 * 60 + 1, NINE + 15 * 60)
-    assert wish(106, more={"lengthInMinutes": 60}).until == NINE + 60 * 60
+    assert wish(106).end == NINE + 60 * 60 + 1
+    assert wish(106, more={"lengthInMinutes": 15}).end == NINE + 15 * 60 + 1
+    assert wish(106, more={"lengthInMinutes": 10**12}).end == NINE + 60 * 60 + 1
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,7 @@ def test_a_host_that_is_needed_is_busy_on_every_type() -> None:
     assert leaves_no_room(landed, wish(201))
     assert not leaves_no_room(landed, wish(103)), "another host's"
     assert not leaves_no_room(landed, wish(101, "09:45")), "buffers are for Cal.com to tell"
+    assert not leaves_no_room(landed, wish(101, "08:45")), "its length may have changed"
 
 
 def test_those_who_share_a_time_by_seats_are_no_rivals() -> None:

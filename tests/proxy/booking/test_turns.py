@@ -18,7 +18,7 @@ from tests.proxy.waiting import until
 
 
 def wish(*names: str, begin: int = 0, end: int = 1800) -> Wish:
-    return Wish(names, begin, end, begin, end, 7)
+    return Wish(names, begin, end, begin, 7)
 
 
 LANDED = Landed(7, 0, 1800, 1)
@@ -129,7 +129,7 @@ async def made_by(turns: Turns, asked: Sequence[str], made: Landed | None) -> No
 
 def needing(*names: str) -> Wish:
     """One that is refused for certain once somebody made the like of it."""
-    return Wish(names, 0, 1800, 0, 1800, 7, frozenset({1}))
+    return Wish(names, 0, 1800, 0, 7, frozenset({1}))
 
 
 async def test_those_who_waited_are_refused_at_once_and_those_who_come_later_are_not(
