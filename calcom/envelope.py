@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,13 +26,25 @@ CODES: Final = {
 }
 
 
-def error(status: int, message: str, *, path: str, now: float, code: str | None = None) -> dict[str, Any]:
+_WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def error(
+    status: int,
+    message: str,
+    *,
+    path: str,
+    now: float,
+    code: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """An error body of Cal.com's shape.
 
     *now* is Unix seconds, *path* the request target as the client sent it. The code follows from
-    *status* unless given. `details` repeats what Nest puts there for a plain HTTP exception.
+    *status* unless given. *details* default to what Nest puts there for a plain HTTP exception.
     """
     name = code or CODES.get(status, "HttpException")
+    title = _WORDS.sub(" ", name.removesuffix("Exception"))
     stamp = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "status": "error",
@@ -39,6 +53,6 @@ def error(status: int, message: str, *, path: str, now: float, code: str | None 
         "error": {
             "code": name,
             "message": message,
-            "details": {"message": message, "error": name.removesuffix("Exception"), "statusCode": status},
+            "details": details or {"message": message, "error": title, "statusCode": status},
         },
     }

@@ -10,7 +10,10 @@ DEFAULT: Final = "2024-04-15"
 SLOTS: Final = "2024-09-04"
 """The version whose `GET /v2/slots` ignores its caller, which is why only that one is cached."""
 
-KNOWN: Final = frozenset({DEFAULT, "2024-06-11", "2024-06-14", "2024-08-13", SLOTS, "2026-02-25"})
+BOOKINGS: Final = "2024-08-13"
+"""The first version whose bookings look the same wherever they are shown."""
+
+KNOWN: Final = frozenset({DEFAULT, "2024-06-11", "2024-06-14", BOOKINGS, SLOTS, "2026-02-25"})
 
 
 def effective(header: str | None) -> str:

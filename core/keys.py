@@ -147,6 +147,20 @@ class Keys:
         """Hash: what became of the write that a client gave this key."""
         return self._key(f"ik:{digest}")
 
+    def idempotent_of(self, booking: str) -> str:
+        """The name of the record by whose key a booking was made."""
+        return self._key(f"ikb:{booking}")
+
+    @property
+    def turns(self) -> str:
+        """Hash: token to what a booking that is under way, or waits, wants (enter.lua)."""
+        return self._key("turns")
+
+    @property
+    def turns_leases(self) -> str:
+        """Sorted set: these tokens by the millisecond their lease runs out."""
+        return self._key("turns:leases")
+
     @property
     def credentials(self) -> str:
         """Hash: credential digest to the alias that metrics show."""

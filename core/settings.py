@@ -248,6 +248,31 @@ class Settings(BaseSettings):
         default=86_400,
         description="Seconds for which a write sent again with the same Idempotency-Key gets the answer of the first.",
     )
+    idempotency_derived_seconds: _Seconds = Field(
+        ge=0,
+        le=86_400,
+        default=0,
+        description="Seconds for which the same booking asked for again without any key gets the answer of the first, "
+        "as if it had one; 0: never.",
+    )
+    validate_bookings: bool = Field(
+        default=True,
+        description="Refuse a booking that Cal.com certainly refuses without spending a call on it.",
+    )
+    booking_turn_seconds: _Seconds = Field(
+        ge=0,
+        le=300,
+        default=20,
+        description="Longest a booking waits for others of the same host or event type and time that are under way; "
+        "0 lets all go at once.",
+    )
+    booking_look_seconds: _Seconds = Field(
+        ge=0,
+        le=60,
+        default=5,
+        description="Longest a write whose answer was lost is looked for before its client is told that nobody "
+        "knows; 0 does not look.",
+    )
     overlay_seconds: _Seconds = Field(
         ge=0,
         le=60,

@@ -42,6 +42,8 @@ COALESCED_OUTCOMES = ("shared", "timed_out", "leader_failed")
 COMPARISON_OUTCOMES = ("agreed", "differed", "undecided")
 FILL_REASONS = ("miss", "refresh", "warm", "probe")
 FILL_OUTCOMES = ("stored", "fenced", "uncacheable", "error")
+SPARED_REASONS = ("invalid", "slot_taken", "replayed")
+LOST_OUTCOMES = ("found", "unknown")
 TRIGGERS = ("webhook", "write", "job", "manual", "reconcile")
 INVALIDATION_OUTCOMES = ("applied", "failed")
 UPSTREAM_ENDPOINTS = ("slots", "bookings", "event_types", "schedules", "calendars", "other")
@@ -204,6 +206,23 @@ _CACHE = (
         "Keys removed or bumped by them.",
         "keys",
         {"trigger": TRIGGERS},
+    ),
+)
+
+_BOOKINGS = (
+    _metric(
+        "bookings_spared_total",
+        "counter",
+        "Writes answered without a call: invalid and slot_taken as Cal.com would refuse them, replayed by their key.",
+        "requests",
+        {"reason": SPARED_REASONS},
+    ),
+    _metric(
+        "bookings_lost_total",
+        "counter",
+        "Writes whose answer from Cal.com was lost, and whether a look found what they did.",
+        "requests",
+        {"outcome": LOST_OUTCOMES},
     ),
 )
 
@@ -578,6 +597,7 @@ _MONITOR = (
 CATALOGUE: tuple[Metric, ...] = (
     *_SERVING,
     *_CACHE,
+    *_BOOKINGS,
     *_FRESHNESS,
     *_UPSTREAM,
     *_BUDGET,

@@ -18,42 +18,33 @@ from core.clock import Clock
 from proxy.account.account import Account, Stranger
 from proxy.alternatives import PATH as ALTERNATIVES_PATH
 from proxy.alternatives import Alternatives
+from proxy.booking.path import BookingPath
 from proxy.cache.directives import demanded
 from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer
-from proxy.cache.stamps import SETTING, Fields
 from proxy.clients.door import Door
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
 from proxy.edge.shortcut import Shortcut, plain
-from proxy.idempotency.once import Once, key_of
-from proxy.idempotency.record import Reply
 from proxy.outlive import outlive
 from proxy.refusals import (
-    BadIdempotencyKey,
     BadPath,
     Broken,
     ClientGone,
-    NotSent,
     NotServed,
-    OutcomeUnknown,
     Refused,
     UpstreamTimeout,
 )
 from proxy.telemetry import ALTERNATIVES, GATEWAY, INVALID, Telemetry
 from proxy.upstream import Call, Upstream, read
-from proxy.writes import Writes
 
 _log = logging.getLogger(__name__)
 
 # A body up to this size is read before a call is asked for: leave to call must be used at once, and a client
 # may take its time. Bookings are far below; what is larger streams.
 _READ_AHEAD_BYTES: Final = 65_536
-
-# Bookings and reservations change nobody's settings.
-_WITHOUT_SETTINGS: Final = frozenset({"bookings", "slots"})
 
 
 @dataclass(slots=True)
@@ -63,8 +54,7 @@ class Gateway:
     slots: SlotsCache
     reads: ReadsCache
     upstream: Upstream
-    writes: Writes
-    once: Once
+    booking: BookingPath
     account: Account | Stranger
     alternatives: Alternatives
     telemetry: Telemetry
@@ -206,47 +196,13 @@ class Gateway:
 
     async def _write(self, request: Request, kind: Classified) -> None:
         """A write: once it has left, neither a client that goes away nor a stop may interrupt it."""
-        key = key_of(request.headers) if kind.touches_slots else None
         call = await self._call(request, kind, plain=kind.touches_slots)
-        if key is not None and not isinstance(call.body, bytes):
-            raise BadIdempotencyKey
+        work = self.booking.answer(request, call) if kind.touches_slots else self._stream(request, call, None)
         if isinstance(call.body, bytes):
-            await outlive(self._write_through(request, call, key), name="write")
+            await outlive(work, name="write")
         else:
             # A body that is still coming dies with its client, and is then no complete request upstream.
-            await self._write_through(request, call, None)
-
-    async def _write_through(self, request: Request, call: Call, key: bytes | None) -> None:
-        if not call.kind.touches_slots:
-            await self._stream(request, call, None)
-            return
-        if key is None:
-            reply = await self._written(request, call)
-        else:
-            reply = await self.once.run(key, call, lambda: self._written(request, call))
-            request.facts["replayed"] = reply.is_replayed
-        detail = b"calgate; detail=replayed" if reply.is_replayed else b"calgate; fwd=method"
-        await request.answer(reply.status, [*reply.headers, (b"cache-status", detail)], reply.body)
-
-    async def _written(self, request: Request, call: Call) -> Reply:
-        """Make the write. When this returns, no process serves the old availability any more."""
-        may_touch = _with_settings(call, await self.account.may_touch(call))
-        async with self.writes.intent(may_touch) as intent:
-            async with self.account.informed(intent, call) as told:
-                try:
-                    response = await self.upstream.send(call)
-                    intent.status = response.status_code
-                    told.body = body = await read(response)
-                except NotSent:
-                    intent.sent = False
-                    raise
-                except UpstreamTimeout as refusal:
-                    raise OutcomeUnknown from refusal
-            intent.fields = _with_settings(call, intent.fields)
-        if told.reach is not None:
-            request.facts["reach"] = sorted({touch.rule for touch in told.reach.touches})
-        request.facts["upstream_status"] = response.status_code
-        return Reply(response.status_code, returned(response.headers.raw), body)
+            await work
 
     async def _pass(
         self, request: Request, call: Call, *, offered: Query | None = None, is_heard: bool = False
@@ -316,11 +272,6 @@ class Gateway:
                 seconds=seconds,
                 extra=request.facts,
             )
-
-
-def _with_settings(call: Call, fields: Fields) -> Fields:
-    """What a write may change besides availability."""
-    return fields if call.kind.endpoint in _WITHOUT_SETTINGS else (*fields, SETTING)
 
 
 def _kind(request: Request) -> Classified | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
@@ -15,9 +16,16 @@ class Refused(Exception):
     code: ClassVar[str | None] = None
     reason: ClassVar[str] = "refused"
 
-    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message or self.__doc__)
         self.retry_after = retry_after
+        self.details = details
 
     @property
     def message(self) -> str:
@@ -133,8 +141,34 @@ class UpstreamUnreachable(NotSent):
 class OutcomeUnknown(Refused):
     """Calgate - Cal.com did not answer, and the change may or may not have been made. Look before repeating it."""
 
-    status = 504
+    # Popular clients repeat any request that is answered with 5xx, and none of them this (decision 10).
+    status = 409
+    code = "OutcomeUnknown"
     reason = "unknown_outcome"
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Without a time to come back at, one that keeps generated clients from repeating a 409 as well."""
+        return super().headers() or [(b"x-should-retry", b"false")]
+
+
+class Invalid(Refused):
+    """Cal.com would certainly refuse this request, in these words and with these details."""
+
+    status = 400
+    reason = "invalid"
+
+
+class SlotTaken(NotSent):
+    """Somebody was booked at this time while this request waited for its turn; in Cal.com's own words."""
+
+    status = 400
+    reason = "slot_taken"
+
+
+class Queued(NotSent):
+    """Calgate - other bookings of the same time are still under way, and nothing was sent. Please try again."""
+
+    reason = "queue"
 
 
 class BadIdempotencyKey(Refused):

@@ -17,11 +17,13 @@ from exporters.catalogue import (
     FILL_OUTCOMES,
     FILL_REASONS,
     LOOKUP_RESULTS,
+    LOST_OUTCOMES,
     OUTCOMES,
     PURPOSES,
     ROUTES,
     SCOPES,
     SHEDDING,
+    SPARED_REASONS,
     UPSTREAM_ENDPOINTS,
     UPSTREAM_OUTCOMES,
 )
@@ -88,6 +90,12 @@ class Telemetry:
         self._invalidations = {
             outcome: counter("calgate_cache_invalidations_total", trigger="write", outcome=outcome)
             for outcome in ("applied", "failed")
+        }
+        self._spared = {
+            reason: counter("calgate_bookings_spared_total", reason=reason) for reason in SPARED_REASONS
+        }
+        self._lost = {
+            outcome: counter("calgate_bookings_lost_total", outcome=outcome) for outcome in LOST_OUTCOMES
         }
         self._jobs_enqueued = counter("calgate_jobs_enqueued_total", queue="jobs")
         self._upstream = {
@@ -184,6 +192,14 @@ class Telemetry:
         self._invalidations["applied" if applied else "failed"].inc()
         if applied:
             self._jobs_enqueued.inc()
+
+    def spared(self, reason: str) -> None:
+        """A write was answered without the call it asked for."""
+        self._spared[reason].inc()
+
+    def lost(self, outcome: str) -> None:
+        """Cal.com's answer to a write was lost, and this is what a look gave."""
+        self._lost[outcome].inc()
 
     def called(self, endpoint: str, purpose: Purpose, status: int, outcome: str, seconds: float) -> None:
         self._upstream[endpoint, purpose, _code_class(status)].inc()

@@ -33,6 +33,9 @@ from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
 from proxy.alternatives import Alternatives
 from proxy.app import Gateway
+from proxy.booking.looking import Looking
+from proxy.booking.path import BookingPath, Rules
+from proxy.booking.turns import Turns
 from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
 from proxy.cache.entry import Lives
@@ -195,16 +198,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                 slots=slots,
                 reads=reads,
                 upstream=calls,
-                writes=writes,
-                once=Once(
-                    redis,
-                    keys,
-                    calls,
-                    writes,
-                    clock,
-                    kept=settings.idempotency_seconds,
-                    landing=settings.upstream_read_timeout_seconds + timing.doubt,
-                ),
+                booking=_booking(settings, redis, keys, calls, writes, account, telemetry, clock, timing),
                 telemetry=telemetry,
                 log=log,
                 shortcut=Shortcut(near, pushes, lambda: writes.is_settled, telemetry, log, clock),
@@ -225,6 +219,30 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         await http.aclose()
         await redis.aclose()
         log.flush()
+
+
+def _booking(
+    settings: Settings,
+    redis: Redis,
+    keys: Keys,
+    calls: upstream.Upstream,
+    writes: Writes,
+    account: Account | Stranger,
+    telemetry: Telemetry,
+    clock: Clock,
+    timing: Timing,
+) -> BookingPath:
+    looking = Looking(calls, clock, patience=settings.booking_look_seconds)
+    landing = settings.upstream_read_timeout_seconds + timing.doubt
+    once = Once(redis, keys, looking, writes, clock, landing=landing)
+    turns = Turns(redis, keys, clock, patience=settings.booking_turn_seconds)
+    rules = Rules(
+        checks=settings.validate_bookings,
+        takes_turns=settings.booking_turn_seconds > 0,
+        kept=settings.idempotency_seconds,
+        derived=settings.idempotency_derived_seconds,
+    )
+    return BookingPath(calls, writes, once, turns, looking, account, telemetry, clock, rules)
 
 
 def calls_of(

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 REFUSED_BEFORE = frozenset({401, 403, 429})
 
 # The upstream, or the edge before it, gave up waiting; the write itself may still land.
-_STILL_RUNNING = frozenset({408, 499, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526})
+STILL_RUNNING = frozenset({408, 499, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526})
 
 _RETRY_SECONDS = 0.2
 _SOON_SECONDS = 0.05
@@ -59,7 +59,7 @@ class Intent:
 
     @property
     def outcome_known(self) -> bool:
-        return self.status != 0 and self.status not in _STILL_RUNNING
+        return self.status != 0 and self.status not in STILL_RUNNING
 
 
 class Writes:

@@ -167,6 +167,7 @@ class _Exchange:
             arrived=now,
             calendar_broken=fault is not None and fault.kind == "empty",
             racy=fault is not None and fault.kind == "race",
+            blind=fault is not None and fault.kind == "blind",
         )
         await self._work(endpoint, call, fault)
 

@@ -1,6 +1,6 @@
 """Lists of bookings: filters, order and pages (contract 5.3)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,7 @@ from calcom.simulator.validation import (
 )
 
 STATUSES: Final = ("upcoming", "recurring", "past", "cancelled", "unconfirmed")
+_MOST_DATED: Final = 10
 _ORDER: Final = one_of("asc", "desc")
 
 _SHAPE: Final = Shape(
@@ -173,4 +174,12 @@ def reply(call: Call, bookings: Iterable[Booking], wish: Wish) -> Reply:
         booking_presenters.booking(b, state, version=call.version, caller_id=call.caller.user_id)
         for b in shown
     ]
-    return Reply(200, envelope.success(data, {"pagination": page(total, len(shown), wish)}))
+    body = envelope.success(data, {"pagination": page(total, len(shown), wish)})
+    return Reply(200, body, changed(call, shown))
+
+
+def changed(call: Call, shown: Sequence[Booking]) -> tuple[tuple[bytes, bytes], ...]:
+    """A header that tells the oracle how new a world these few bookings are proof of."""
+    if not 0 < len(shown) <= _MOST_DATED:
+        return ()
+    return ((b"X-Sim-Changed", b"%d" % max(map(call.sim.world.changed, shown))),)

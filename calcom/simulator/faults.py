@@ -13,9 +13,10 @@ KINDS: Final[dict[str, str]] = {
     "reset": "the TCP connection is reset",
     "empty": "200 without slots, as when a calendar cannot be read (contract 4.1); only slots calls",
     "race": "a booking made without a look at the calendar, as one of two concurrent ones (contract 5.5)",
+    "blind": "a booking checked when it arrives and made when it ends: concurrent ones do not see one another",
 }
 #: These change what the work sees instead of what the caller gets; the first class is what they are for.
-SOFT: Final = {"empty": "slots", "race": "bookings"}
+SOFT: Final = {"empty": "slots", "race": "bookings", "blind": "bookings"}
 CLASSES: Final = (
     "slots",
     "reservations",

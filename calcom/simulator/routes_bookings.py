@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from calcom.simulator import booking_lists, booking_presenters, envelope, versions
+from calcom.simulator import booking_lists, booking_presenters, bookings, envelope, versions
 from calcom.simulator.commands import Booker, Cancel, CreateBooking, EventTypeSelector, Reschedule
 from calcom.simulator.model import Booking
 from calcom.simulator.refusals import Refused, refuse
@@ -149,9 +149,13 @@ def _success(call: Call, booking: Booking, status: int = 200, seat_uid: str | No
 def create(call: Call) -> Work:
     """POST /v2/bookings: ordinary, recurring, instant and seated by one body."""
     command = create_command(call)
+    seen = call.sim.world.state if call.blind else None
 
     def work() -> Reply:
-        made = call.sim.world.create_booking(command, call.now(), racy=call.racy)
+        if seen is not None:
+            # The look at the calendar, and what it refuses, are those of the arrival.
+            bookings.create(seen, command, call.now())
+        made = call.sim.world.create_booking(command, call.now(), racy=call.racy or call.blind)
         shown = [_present(call, booking, made.seat_uid) for booking in made.bookings]
         recurring = made.bookings[0].recurring_uid is not None
         return Reply(201, envelope.success(shown if recurring else shown[0]))
@@ -172,7 +176,8 @@ def get(call: Call) -> Work:
             if not series:
                 raise
             return Reply(200, envelope.success([_present(call, one) for one in series]))
-        return _success(call, booking)
+        shown = envelope.success(_present(call, booking))
+        return Reply(200, shown, booking_lists.changed(call, [booking]))
 
     return work
 

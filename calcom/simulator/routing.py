@@ -45,6 +45,8 @@ class Call:
     calendar_broken: bool = False
     #: Set by the `race` fault: another create is under way that this one does not see.
     racy: bool = False
+    #: Set by the `blind` fault: what is made while this call waits is not seen by it.
+    blind: bool = False
     _query: dict[str, Any] | None = field(default=None, repr=False)
 
     @property

@@ -123,6 +123,13 @@ class World:
         """Raises Refused 404."""
         return bookings.found(self.state, uid)
 
+    def changed(self, booking: Booking) -> int:
+        """The version in which a booking became what it is."""
+        at = self.version
+        while at > 0 and self.history[at - 1].state.bookings.get(booking.id) is booking:
+            at -= 1
+        return at
+
     def recurrences(self, recurring_uid: str) -> tuple[Booking, ...]:
         """All bookings of a series by start; empty for an unknown uid."""
         state = self.state

@@ -191,6 +191,7 @@ class Request:
             path=self.target.decode("latin-1"),
             now=self._clock.now(),
             code=refusal.code,
+            details=refusal.details,
         )
         headers = [
             JSON,

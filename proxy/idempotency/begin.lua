@@ -1,12 +1,12 @@
 -- Claim a key for one attempt, or learn what came of the one before.
 -- KEYS: record
--- ARGV: fingerprint, token, lease ms, ms the record is kept
+-- ARGV: fingerprint, token, lease ms, ms the record is kept at least
 -- Returns {'go'}; {'other'}: the key was used for something else; {'running', ms}: somebody is at it, for so long at
 -- least; {'done', status, headers, body}; or, claimed, {'doubt', ms since an attempt may have left, ms at which the
--- key was first used}.
+-- key was first used, ms since it was last looked for (-1: never)}.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local had = redis.call('HMGET', KEYS[1], 'print', 'state', 'lease', 'left', 'status', 'headers', 'body', 'claimed')
+local had = redis.call('HMGET', KEYS[1], 'print', 'state', 'lease', 'left', 'status', 'headers', 'body', 'claimed', 'looked')
 if had[1] and had[1] ~= ARGV[1] then
   return {'other'}
 end
@@ -28,4 +28,4 @@ if had[2] == 'running' then
   left = tonumber(had[3])
   redis.call('HSET', KEYS[1], 'left', left)
 end
-return {'doubt', now - left, tonumber(had[8])}
+return {'doubt', now - left, tonumber(had[8]), had[9] and math.max(0, now - tonumber(had[9])) or -1}

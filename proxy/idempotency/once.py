@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from calcom import repeats, versions
-from calcom.paths import classify
+from calcom import repeats
+from calcom.account.reading import records
 from core.clock import Clock
 from core.keys import Keys
 from core.tasks import spawn
+from proxy.booking.looking import Looking, json_in
 from proxy.cache.chronicle import line_of
-from proxy.edge.headers import RawHeaders, as_text, encoded, forwarded
+from proxy.idempotency.key import Key
 from proxy.idempotency.record import (
     LEASE_SECONDS,
+    REPLAYED,
     TOO_LARGE,
     Done,
     Doubt,
@@ -34,37 +34,27 @@ from proxy.idempotency.record import (
 from proxy.outlive import outlive
 from proxy.refusals import (
     AnswerNotKept,
-    BadIdempotencyKey,
+    ClientGone,
     KeyReused,
     NotSent,
     OutcomeUnknown,
-    Refused,
     StillRunning,
     StoreUnavailable,
 )
-from proxy.upstream import Call, Upstream, read
+from proxy.upstream import Call
 from proxy.writes import REFUSED_BEFORE, Writes
 
 _log = logging.getLogger(__name__)
 
-HEADER: Final = b"idempotency-key"
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
-_LONGEST_KEY: Final = 255
 _PATIENCE_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
 
+# However often a client asks, what got lost is looked for at most so often: every look is a call.
+_BETWEEN_LOOKS_SECONDS: Final = 1.0
+
 # What a retry is told again; dates, limits and cookies belonged to the one exchange.
 _KEPT: Final = frozenset({b"content-type", b"location", b"vary"})
-
-
-def key_of(headers: RawHeaders) -> bytes | None:
-    """The client's key, `None` without one. Raises BadIdempotencyKey where it is none or there are several."""
-    keys = [value.strip(b' \t"') for name, value in headers if name == HEADER]
-    if not keys:
-        return None
-    if len(keys) > 1 or not 0 < len(keys[0]) <= _LONGEST_KEY or not keys[0].isascii():
-        raise BadIdempotencyKey
-    return keys[0]
 
 
 class Once:
@@ -74,29 +64,27 @@ class Once:
         self,
         redis: Redis,
         keys: Keys,
-        upstream: Upstream,
+        looking: Looking,
         writes: Writes,
         clock: Clock,
         *,
-        kept: float,
         landing: float,
     ) -> None:
-        """An answer is *kept* for so many seconds; a write of unknown outcome may land for *landing* seconds."""
+        """A write of unknown outcome may land for *landing* seconds."""
         self._writes = writes
         self._redis = redis
         self._keys = keys
-        self._upstream = upstream
+        self._looking = looking
         self._clock = clock
-        self._kept = kept
         self._landing = landing
 
-    async def run(self, key: bytes, call: Call, send: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def run(self, key: Key, call: Call, send: Callable[[], Awaitable[Reply]]) -> Reply:
         """The answer to *call*, by *send* unless *key* was used for the same before.
 
         Raises Refused: what *send* raises; KeyReused; StillRunning when another attempt takes too long; OutcomeUnknown
         while an earlier attempt may still land and is not found; StoreUnavailable, then nothing has left.
         """
-        record = Record(self._redis, self._keys, key, call, kept_seconds=self._kept)
+        record = Record(self._redis, self._keys, key, landing=self._landing)
         started = self._clock.monotonic()
         while True:
             try:
@@ -107,7 +95,7 @@ class Once:
                 case Done(reply):
                     if reply.status == TOO_LARGE:
                         raise AnswerNotKept
-                    return Reply(reply.status, [*reply.headers, _REPLAYED], reply.body, is_replayed=True)
+                    return _again(reply)
                 case Reused():
                     raise KeyReused
                 case Running(seconds):
@@ -115,37 +103,51 @@ class Once:
                         raise StillRunning(retry_after=1.0)
                     await self._clock.sleep(min(seconds, _LOOK_SECONDS))
                 case Doubt():
-                    found = await self._resolved(record, call, begun)
-                    if found is not None:
-                        return Reply(found.status, [*found.headers, _REPLAYED], found.body, is_replayed=True)
-                    return await self._send(record, send)
+                    found = await self._resolved(record, key, call, begun)
+                    return _again(found) if found is not None else await self._send(record, key, send)
                 case Go():
-                    return await self._send(record, send)
+                    return await self._send(record, key, send)
 
-    async def _send(self, record: Record, send: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def forget(self, booking: str) -> None:
+        """The booking of this id is about to change: whoever asks for the like again means another.
+
+        Raises StoreUnavailable: then it must not.
+        """
+        by = self._keys.idempotent_of(booking)
+        try:
+            name = await self._redis.get(by)
+            if name is not None:
+                await self._redis.delete(name, by)
+        except RedisError as error:
+            raise StoreUnavailable(retry_after=1.0) from error
+
+    async def _send(self, record: Record, key: Key, send: Callable[[], Awaitable[Reply]]) -> Reply:
         async with self._kept_alive(record):
             try:
                 if not await record.keep():
                     # It was away for longer than its lease, and another attempt is under way.
                     raise StillRunning(retry_after=1.0)
                 reply = await send()
-            except (NotSent, RedisError) as error:
+            except (NotSent, ClientGone, RedisError) as error:
                 await self._tell(record.nothing())
                 raise StoreUnavailable(retry_after=1.0) if isinstance(error, RedisError) else error from None
-            except BaseException:
+            except BaseException as error:
                 await outlive(self._tell(record.doubt()), name="idempotency.doubt")
+                if isinstance(error, OutcomeUnknown):
+                    # Asked again it is looked for again, and cannot be made twice.
+                    raise OutcomeUnknown(retry_after=1.0) from error
                 raise
-            if reply.status in REFUSED_BEFORE:
+            if reply.status in REFUSED_BEFORE or (key.is_derived and 300 <= reply.status < 500):
                 await self._tell(record.nothing())
             elif reply.status >= 500 or reply.status in (408, 499):
                 # It may have been written all the same (contract 5.4).
                 await self._tell(record.doubt())
             else:
                 kept = Reply(reply.status, [one for one in reply.headers if one[0] in _KEPT], reply.body)
-                await self._tell(record.done(kept))
+                await self._tell(record.done(kept, _forgotten_by(key, reply.body)))
         return reply
 
-    async def _resolved(self, record: Record, call: Call, doubt: Doubt) -> Reply | None:
+    async def _resolved(self, record: Record, key: Key, call: Call, doubt: Doubt) -> Reply | None:
         """What an earlier attempt did: its answer, or `None` when sending again can do no harm.
 
         Raises OutcomeUnknown while neither is certain.
@@ -154,58 +156,27 @@ class Once:
         if not repeats.is_create(call.method, path):
             # What was moved, cancelled or confirmed once cannot be again.
             return None
+        if doubt.looked < _BETWEEN_LOOKS_SECONDS:
+            await self._tell(record.still_open(looked=False))
+            raise OutcomeUnknown(retry_after=_BETWEEN_LOOKS_SECONDS)
         async with self._kept_alive(record):
             try:
-                found, is_certain = await self._look(call, datetime.fromtimestamp(doubt.claimed, UTC))
+                since = datetime.fromtimestamp(doubt.claimed, UTC)
+                found, is_certain = await self._looking.made(call, since, is_live=key.is_derived)
                 if found is not None:
                     # Whoever wrote it may be gone, and what was cached since may show what it took.
                     async with self._writes.intent() as intent:
                         intent.status = found.status
                         intent.why = line_of("a booking that was looked for and found", found.status)
-                    await self._tell(record.done(found))
+                    await self._tell(record.done(found, _forgotten_by(key, found.body)))
                     return found
-                if is_certain and doubt.age >= self._landing:
+                if doubt.age >= self._landing and (is_certain or key.is_derived):
                     return None
             except BaseException:
-                await outlive(self._tell(record.still_open()), name="idempotency.open")
+                await outlive(self._tell(record.still_open(looked=True)), name="idempotency.open")
                 raise
-            await self._tell(record.still_open())
+            await self._tell(record.still_open(looked=True))
         raise OutcomeUnknown(retry_after=max(1.0, self._landing - doubt.age))
-
-    async def _look(self, call: Call, since: datetime) -> tuple[Reply | None, bool]:
-        """The booking that *call* asks for if made after *since*, and whether it would be found if it were there."""
-        version = versions.effective(as_text(call.headers).get("cal-api-version"))
-        wanted = repeats.wanted(version, _json(call.body))
-        if wanted is None:
-            return None, False
-        # In the client's name: it may see no more than it would itself.
-        names = {b"authorization", b"x-cal-client-id", b"x-cal-secret-key", b"cal-api-version"}
-        headers = forwarded(
-            [one for one in call.headers if one[0] in names],
-            request_id=uuid.uuid4().hex.encode(),
-            shared=True,
-        )
-        look = Call(
-            method="GET",
-            target=wanted.target.encode(),
-            headers=headers,
-            credential=call.credential,
-            kind=classify("GET", "/v2/bookings"),
-            body=b"",
-            client=call.client,
-        )
-        try:
-            response = await self._upstream.send(look)
-            body = await read(response)
-        except Refused:
-            return None, False
-        if response.status_code != 200:
-            return None, False
-        record, is_certain = wanted.found_in(_json(body), since)
-        if record is None:
-            return None, is_certain
-        text = orjson.dumps({"status": "success", "data": record})
-        return Reply(201, encoded([("content-type", "application/json; charset=utf-8")]), text), True
 
     @asynccontextmanager
     async def _kept_alive(self, record: Record) -> AsyncIterator[None]:
@@ -228,8 +199,13 @@ class Once:
             _log.warning("idempotency.not_told")
 
 
-def _json(body: Any) -> Any:
-    try:
-        return orjson.loads(body) if isinstance(body, bytes) else None
-    except orjson.JSONDecodeError:
-        return None
+def _again(reply: Reply) -> Reply:
+    return Reply(reply.status, [*reply.headers, _REPLAYED], reply.body, REPLAYED)
+
+
+def _forgotten_by(key: Key, body: bytes) -> list[str]:
+    """The ids by which a later request may change what was made by a *key* that nobody asked for."""
+    document = json_in(body) if key.is_derived else None
+    data = document.get("data") if isinstance(document, dict) else None
+    ids = {one.get(name) for one in records(data) for name in ("uid", "id", "recurringBookingUid")}
+    return sorted(str(one) for one in ids if isinstance(one, (str, int)))

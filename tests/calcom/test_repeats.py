@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from calcom.repeats import is_create, wanted
+from calcom import repeats
+from calcom.repeats import Changed, is_create, wanted
 
 VERSION = "2024-08-13"
 REQUEST = {"eventTypeId": 7, "start": "2027-02-01T10:00:00+02:00", "attendee": {"email": "a+b@example.org"}}
@@ -103,3 +104,72 @@ def test_an_answer_that_is_no_list_shows_nothing(document: Any) -> None:
     found = wanted(VERSION, REQUEST)
     assert found is not None
     assert found.found_in(document, SINCE) == (None, False)
+
+
+CANCEL, MOVE = "/v2/bookings/uid-1/cancel", "/v2/bookings/uid-1/reschedule"
+LATER = {"start": "2050-09-06T09:00:00Z"}
+
+
+def shown(**record: Any) -> dict[str, Any]:
+    return {"status": "success", "data": record}
+
+
+def change(path: str, document: Any, version: str = "2024-08-13") -> Changed:
+    found = repeats.changed("POST", path, version, document)
+    assert found is not None
+    return found
+
+
+def test_a_cancelled_booking_shows_that_it_is() -> None:
+    cancel = change(CANCEL, {"cancellationReason": "no"})
+    assert cancel.target == "/v2/bookings/uid-1"
+    assert cancel.is_done_by(shown(status="cancelled"))
+    assert not cancel.is_done_by(shown(status="accepted"))
+    assert not cancel.is_done_by(shown(status="cancelled", rescheduledToUid="other")), "it was moved"
+    assert not cancel.is_done_by({"data": []})
+
+
+def test_a_moved_booking_shows_where_it_went() -> None:
+    move = change(MOVE, LATER)
+    assert move.successor_in(shown(status="accepted")) is None
+    successor = move.successor_in(shown(status="cancelled", rescheduledToUid="uid-2"))
+    assert successor is not None
+    assert successor.target == "/v2/bookings/uid-2"
+    assert successor.is_done_by(shown(status="accepted", start="2050-09-06T09:00:00.000Z"))
+    assert not successor.is_done_by(shown(status="accepted", start="2050-09-07T09:00:00.000Z")), "by another"
+    assert not successor.is_done_by(shown(status="cancelled", start="2050-09-06T09:00:00.000Z"))
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "version"),
+    [
+        (CANCEL, {"seatUid": "s"}, "2024-08-13"),
+        (CANCEL, {"cancelSubsequentBookings": True}, "2024-08-13"),
+        (CANCEL, {}, "2024-06-14"),
+        (MOVE, {}, "2024-08-13"),
+        (MOVE, None, "2024-08-13"),
+        ("/v2/bookings/uid-1/confirm", {}, "2024-08-13"),
+        ("/v2/bookings/a%2Fb/cancel", {}, "2024-08-13"),
+    ],
+)
+def test_what_one_look_would_not_show_is_not_looked_for(path: str, document: Any, version: str) -> None:
+    assert repeats.changed("POST", path, version, document) is None
+
+
+def test_a_successor_of_an_odd_name_is_not_asked_for() -> None:
+    assert change(MOVE, LATER).successor_in(shown(rescheduledToUid="../me")) is None
+
+
+def test_only_a_living_one_will_do_where_that_is_asked() -> None:
+    found = wanted(VERSION, REQUEST)
+    assert found is not None
+    gone = {"data": [RECORD | {"status": "cancelled"}], "pagination": LAST}
+    assert found.found_in(gone, SINCE)[0] is not None
+    assert found.found_in(gone, SINCE, is_live=True) == (None, True)
+
+
+def test_a_living_one_comes_before_one_that_was_given_up() -> None:
+    found = wanted(VERSION, REQUEST)
+    assert found is not None
+    both = {"data": [RECORD | {"status": "cancelled", "uid": "gone"}, RECORD], "pagination": LAST}
+    assert found.found_in(both, SINCE) == (RECORD, True)

@@ -35,6 +35,8 @@ def settings(upstream: str, redis_url: str, folder: Path, **changes: Any) -> Set
         "account_map_seconds": 0,
         # With copies in the process a write takes at least as long as they are trusted.
         "l1": False,
+        # Looks for what got lost are calls too, and take their time.
+        "booking_look_seconds": 0,
     }
     return Settings(**quick | changes)
 

@@ -51,7 +51,8 @@ async def test_the_status_and_body_of_the_upstream_are_the_clients(
 ) -> None:
     body = b"<html>not even JSON</html>"
     upstream.script = lambda seen: Reply(status, body, [("content-type", "text/html"), ("x-own", "1")])
-    for answer in (await gateway.get(), await gateway.post(), await gateway.get("/v2/me")):
+    confirmed = await gateway.post("/v2/bookings/u/confirm")
+    for answer in (await gateway.get(), confirmed, await gateway.get("/v2/me")):
         assert (answer.status_code, answer.content) == (status, body)
         assert answer.headers["content-type"] == "text/html"
         assert answer.headers["x-own"] == "1"

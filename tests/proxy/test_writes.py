@@ -233,23 +233,26 @@ def test_what_is_known_of_an_intent_follows_from_its_status() -> None:
     assert intent.outcome_known
 
 
-async def test_a_write_that_times_out_is_a_504_and_in_doubt(
+async def test_a_write_that_times_out_is_told_as_unknown_and_is_in_doubt(
     start: Start, upstream: Upstream, redis: Redis, keys: Keys
 ) -> None:
     gateway = await start(upstream_read_timeout_seconds=0.2)
     upstream.script = Gate()
     before = await generation(redis, keys)
     answer = await gateway.post()
-    assert answer.status_code == 504
-    assert answer.json()["error"]["code"] == "GatewayTimeoutException"
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "OutcomeUnknown"
+    assert (answer.headers["x-should-retry"], "retry-after" in answer.headers) == ("false", False)
     assert "may or may not" in answer.json()["error"]["message"]
     assert await generation(redis, keys) == before + 1
     assert await redis.exists(keys.doubt)
 
 
-async def test_a_write_whose_answer_breaks_off_is_a_504(gateway: Running, upstream: Upstream) -> None:
+async def test_a_write_whose_answer_breaks_off_is_told_as_unknown(
+    gateway: Running, upstream: Upstream
+) -> None:
     upstream.script = lambda seen: Reply(raw=b"HTTP/1.1 201 Created\r\ncontent-length: 99\r\n\r\n{", cut=True)
-    assert (await gateway.post()).status_code == 504
+    assert (await gateway.post()).status_code == 409
 
 
 async def test_a_write_that_found_no_connection_changes_nothing(

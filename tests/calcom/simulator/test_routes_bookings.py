@@ -395,3 +395,13 @@ def test_the_old_shape_has_the_databases_names(simulator: Served) -> None:
     assert (made.status_code, data["startTime"], data["status"]) == (201, start, "ACCEPTED")
     gone = call(simulator, "POST", f"/v2/bookings/{data['uid']}/cancel", {}, version="2024-04-15")
     assert gone.json()["data"]["bookingUid"] == data["uid"]
+
+
+def test_a_shown_booking_tells_in_which_version_it_became_what_it_is(simulator: Served) -> None:
+    first, second = free(simulator, 101)[:2]
+    uid, other = (book(simulator, start)["uid"] for start in (first, second))
+    version = int(call(simulator, "POST", f"/v2/bookings/{uid}/cancel", {}).headers["x-sim-version"])
+    shown = [call(simulator, "GET", f"/v2/bookings/{one}").headers["x-sim-changed"] for one in (uid, other)]
+    assert shown == [str(version), str(version - 1)]
+    listed = call(simulator, "GET", f"/v2/bookings?bookingUid={uid}")
+    assert listed.headers["x-sim-changed"] == str(version)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -200,6 +201,16 @@ def test_of_two_racing_creates_both_can_succeed(simulator: Served) -> None:
     assert book(simulator, first).status_code == 201
     fault(simulator, kind="race")
     assert [book(simulator, first).status_code for _ in range(2)] == [201, 400]
+
+
+def test_creates_that_do_not_see_one_another_can_both_succeed_and_later_ones_cannot() -> None:
+    with served(latency="report", speed=20, state_read="start") as simulator:
+        first = starts(simulator)[0]
+        fault(simulator, kind="blind", method="POST", seconds=86_400)
+        with ThreadPoolExecutor(2) as pool:
+            both = [pool.submit(book, simulator, first) for _ in range(2)]
+            assert [one.result().status_code for one in both] == [201, 201]
+        assert book(simulator, first).status_code == 400
 
 
 def test_other_classes_and_methods_are_spared(simulator: Served) -> None:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from calcom.ratelimit import credential
 from core.keys import Keys
+from proxy.idempotency.key import given
 from proxy.idempotency.record import Doubt, Go, Record
 from proxy.upstream import Call
 from tests.proxy.conftest import Start
@@ -53,6 +54,10 @@ async def book(
     gateway: Running, key: str = "k", body: bytes = BODY, url: str = "/v2/bookings"
 ) -> httpx2.Response:
     return await gateway.post(url, body, **VERSION, **{"idempotency-key": key})
+
+
+def record_of(redis: Redis, keys: Keys, call: Call) -> Record:
+    return Record(redis, keys, given(b"k", call, 600), landing=120)
 
 
 async def scripts(redis: Redis) -> int:
@@ -155,7 +160,7 @@ async def test_a_booking_whose_answer_was_lost_is_found_and_given(
     gateway: Running, upstream: Upstream
 ) -> None:
     upstream.script = lambda seen: Reply(cut=True, raw=b"")
-    assert (await book(gateway)).status_code == 504
+    assert (await book(gateway)).status_code == 409
     upstream.script = lambda seen: listed(RECORD) if seen.method == "GET" else made("second")
     again = await book(gateway)
     assert (again.status_code, again.json()["data"]["uid"]) == (201, "made")
@@ -171,10 +176,10 @@ async def test_one_that_is_not_found_is_not_sent_while_it_may_still_land(
     gateway: Running, upstream: Upstream
 ) -> None:
     upstream.script = lambda seen: Reply(502, b"{}")
-    assert (await book(gateway)).status_code == 502
+    assert (await book(gateway)).status_code == 409
     upstream.script = lambda seen: listed() if seen.method == "GET" else made()
     again = await book(gateway)
-    assert again.status_code == 504
+    assert again.status_code == 409
     assert int(again.headers["retry-after"]) > 30
     assert len(posts(upstream)) == 1
 
@@ -194,7 +199,7 @@ async def test_where_the_list_cannot_be_read_nothing_is_sent(gateway: Running, u
     upstream.script = lambda seen: Reply(502, b"{}")
     await book(gateway)
     upstream.script = lambda seen: Reply(401, b"{}") if seen.method == "GET" else made()
-    assert (await book(gateway)).status_code == 504
+    assert (await book(gateway)).status_code == 409
     assert len(posts(upstream)) == 1
 
 
@@ -203,7 +208,7 @@ async def test_one_whose_process_was_killed_counts_as_in_doubt(
 ) -> None:
     headers = [(b"authorization", KEY["authorization"].encode())]
     call = Call("POST", b"/v2/bookings", headers, credential(KEY), None, BODY)  # type: ignore[arg-type]
-    await Record(redis, keys, b"k", call, kept_seconds=60).begin()
+    await record_of(redis, keys, call).begin()
     (record,) = await redis.keys(keys.idempotent("*"))
     await redis.hset(record, "lease", 0)
     upstream.script = lambda seen: listed(RECORD) if seen.method == "GET" else made("second")
@@ -277,7 +282,7 @@ async def test_where_there_are_more_bookings_than_the_list_shows_nothing_is_sent
     await can_no_longer_land(redis, keys)
     page = orjson.dumps({"status": "success", "data": [], "pagination": {"hasNextPage": True}})
     upstream.script = lambda seen: Reply(200, page) if seen.method == "GET" else made()
-    assert (await book(gateway)).status_code == 504
+    assert (await book(gateway)).status_code == 409
     assert len(posts(upstream)) == 1
 
 
@@ -286,7 +291,7 @@ async def test_a_booking_of_before_the_key_is_not_its_answer(gateway: Running, u
     await book(gateway)
     older = RECORD | {"uid": "older", "createdAt": "2020-01-01T00:00:00.000Z"}
     upstream.script = lambda seen: listed(older) if seen.method == "GET" else made()
-    assert (await book(gateway)).status_code == 504
+    assert (await book(gateway)).status_code == 409
 
 
 async def test_an_answer_too_large_to_keep_is_not_kept_and_the_request_not_sent_again(
@@ -305,44 +310,62 @@ async def test_a_date_nobody_books_is_answered_like_any_other(gateway: Running, 
     upstream.script = lambda seen: Reply(502, b"{}")
     body = BODY.replace(b"2050-09-05T09:00:00.000Z", b"0001-01-01T00:00:00+05:00")
     await book(gateway, body=body)
-    assert (await book(gateway, body=body)).status_code == 504
+    assert (await book(gateway, body=body)).status_code == 409
 
 
 async def test_how_long_an_attempt_waited_for_its_turn_is_not_time_since_it_left(
     redis: Redis, keys: Keys
 ) -> None:
     call = Call("POST", b"/v2/bookings", [], credential(KEY), None, BODY)  # type: ignore[arg-type]
-    first = Record(redis, keys, b"k", call, kept_seconds=600)
+    first = record_of(redis, keys, call)
     assert isinstance(await first.begin(), Go)
     (name,) = await redis.keys(keys.idempotent("*"))
     an_hour_ago = int(await redis.hget(name, "claimed") or 0) - 3_600_000
     await redis.hset(name, mapping={"claimed": an_hour_ago, "left": an_hour_ago})
     await first.doubt()
-    found = await Record(redis, keys, b"k", call, kept_seconds=600).begin()
+    found = await record_of(redis, keys, call).begin()
     assert isinstance(found, Doubt)
     assert found.age < 60
 
 
 async def test_looking_without_finding_does_not_make_it_younger(redis: Redis, keys: Keys) -> None:
     call = Call("POST", b"/v2/bookings", [], credential(KEY), None, BODY)  # type: ignore[arg-type]
-    first = Record(redis, keys, b"k", call, kept_seconds=600)
+    first = record_of(redis, keys, call)
     await first.begin()
     await first.doubt()
     await can_no_longer_land(redis, keys)
     for _ in range(2):
-        record = Record(redis, keys, b"k", call, kept_seconds=600)
+        record = record_of(redis, keys, call)
         found = await record.begin()
         assert isinstance(found, Doubt)
         assert found.age > 3_000
-        await record.still_open()
+        await record.still_open(looked=True)
 
 
 async def test_an_attempt_that_lost_its_claim_is_told(redis: Redis, keys: Keys) -> None:
     call = Call("POST", b"/v2/bookings", [], credential(KEY), None, BODY)  # type: ignore[arg-type]
-    first, second = (Record(redis, keys, b"k", call, kept_seconds=600) for _ in range(2))
+    first, second = (record_of(redis, keys, call) for _ in range(2))
     await first.begin()
     assert await first.keep()
     (name,) = await redis.keys(keys.idempotent("*"))
     await redis.hset(name, "lease", 0)
     await second.begin()
     assert (await first.keep(), await second.keep()) == (False, True)
+
+
+async def test_however_often_it_is_asked_it_is_looked_for_once_a_second(
+    gateway: Running, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    upstream.script = lambda seen: Reply(502, b"{}")
+    await book(gateway)
+    upstream.script = lambda seen: listed() if seen.method == "GET" else made()
+    assert (await book(gateway)).status_code == 409
+    (record,) = await redis.keys(keys.idempotent("*"))
+    assert len(upstream.requests) == 2
+    # As if that second did not pass.
+    await redis.hincrby(record, "looked", 3_600_000)
+    assert [(await book(gateway)).status_code for _ in range(3)] == [409] * 3
+    assert len(upstream.requests) == 2, "every retry was a call"
+    await redis.hset(record, "looked", 1)
+    upstream.script = lambda seen: listed(RECORD) if seen.method == "GET" else made("second")
+    assert (await book(gateway)).status_code == 201
