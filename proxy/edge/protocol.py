@@ -176,18 +176,29 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # No upgrade is offered here; the request itself goes its way (RFC 9110, 7.8), but what follows it
-            # need not be HTTP.
-            self._over = True
-            if self.cycle is not None:
-                self.cycle.keep_alive = False
-                if self.cycle.response_complete:
-                    self._close()
+        except httptools.HttpParserUpgrade as offer:
+            if not self._over:
+                self._take(self._without_offer() + data[offer.args[0] :])
+            return
         except httptools.HttpParserError:
             self._refuse(400, "The request is not valid HTTP/1.1.")
         if not self._over:
             self._look_at_rest()
+
+    def _without_offer(self) -> bytes:
+        """The head just read without its offer to upgrade, for a new parser.
+
+        No upgrade is taken here, so it is a request like any other (RFC 9110, 7.8): Java's client offers one with each
+        first request. The old parser would take for another protocol what follows the head, a body too.
+        """
+        version = self.parser.get_http_version().encode()
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._begun = False
+        self._head_bytes = self._field_bytes = 0
+        return b"".join((line, *fields, b"\r\n"))
 
     def _look_at_rest(self) -> None:
         """What has been read leaves the connection somewhere: it may not stay there for long, nor with much."""
@@ -238,6 +249,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if wrong:
             self._refuse(400, wrong)
             return
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(400, "No tunnels are made here.")
+            return
         if version == "1.0":
             # It would not know what a 100 is (RFC 9110, 10.1.1).
             self.expect_100_continue = False
@@ -255,9 +270,14 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._over:
+        if not self._over and not self.parser.should_upgrade():
             super().on_message_complete()
             self._begun, self._in_head = False, True
+            if not self.parser.should_keep_alive():
+                # A trailer may have said so. The parser takes nothing more, so nothing more shall be sent to it.
+                self.cycle.keep_alive = False
+                if self.cycle.response_complete:
+                    self._close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

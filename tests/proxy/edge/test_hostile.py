@@ -381,3 +381,12 @@ async def test_what_is_for_one_connection_reaches_nobody_else(gateway: Running, 
     )
     assert statuses(answer) == [200]
     assert [of_hop(seen) for seen in upstream.requests] == [set()]
+
+
+async def test_a_trailer_after_which_nothing_is_read_ends_the_connection(
+    connect: Connect, gateway: Running
+) -> None:
+    connection = await connect(gateway)
+    connection.writer.write(CHUNKED + b"\r\n2\r\n{}\r\n0\r\nconnection: close\r\n\r\n" + LAST)
+    assert statuses(await connection.ends()) == [200]
+    assert connection.reader.at_eof()
