@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from calcom.paths import normalise
+from calcom.paths import is_plain, normalise
 
 
 class Keep(StrEnum):
@@ -39,9 +39,9 @@ _RULES: Final = (
 def keep(path: str) -> Keep | None:
     """How the answer to a GET of *path* may be kept, `None` for not at all: bookings, links that write, the unknown.
 
-    *path* is as it was sent; one with escapes is not looked through.
+    *path* is as it was sent; one that is not plain may mean something else to somebody on the way.
     """
-    return None if "%" in path or len(path) > 128 else _remembered(path)
+    return _remembered(path) if len(path) <= 128 and is_plain(path) else None
 
 
 def _keep(path: str) -> Keep | None:

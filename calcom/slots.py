@@ -85,11 +85,11 @@ def loosely(query_string: str) -> Query:
     return Query(key="", span=span(start, end))
 
 
-def parse_legacy(query_string: str, version: str, cookie_uid: str) -> Query | None:
+def parse_legacy(query_string: str, version: str, cookies: str) -> Query | None:
     """Read a query of the older call (contract 4.2); `None` when it is not one to keep.
 
     Its parameters are many and loosely checked, so two queries are equal only if they say the same, and a
-    caller's own reservation, named by the cookie *cookie_uid*, does not hide its slot from that caller.
+    caller's own reservation, named by a cookie in *cookies*, does not hide its slot from that caller.
     """
     try:
         pairs = parse_qsl(query_string, keep_blank_values=True, strict_parsing=bool(query_string))
@@ -101,7 +101,7 @@ def parse_legacy(query_string: str, version: str, cookie_uid: str) -> Query | No
     start, end = values.get("startTime"), values.get("endTime")
     if not start or not end:
         return None
-    key = _digest(["legacy", version, cookie_uid, *(f"{name}={value}" for name, value in sorted(pairs))])
+    key = _digest(["legacy", version, cookies, *(f"{name}={value}" for name, value in sorted(pairs))])
     return Query(key=key, span=span(start, end), parameters=tuple(sorted(pairs)))
 
 

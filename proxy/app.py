@@ -12,7 +12,7 @@ import httpx2
 import orjson
 
 from calcom import ratelimit, versions
-from calcom.paths import Classified, Route, classify, normalise
+from calcom.paths import Classified, Route, classify, climbs
 from calcom.slots import Query, loosely, parse, parse_legacy
 from core.clock import Clock
 from proxy.account.account import Account, Stranger
@@ -25,7 +25,7 @@ from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer
 from proxy.clients.door import Door
 from proxy.edge.access_log import AccessLog
-from proxy.edge.headers import as_text, cookie, forwarded, has, returned
+from proxy.edge.headers import as_text, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
 from proxy.edge.shortcut import Shortcut, plain
 from proxy.outlive import outlive
@@ -45,6 +45,13 @@ _log = logging.getLogger(__name__)
 # A body up to this size is read before a call is asked for: leave to call must be used at once, and a client
 # may take its time. Bookings are far below; what is larger streams.
 _READ_AHEAD_BYTES: Final = 65_536
+
+# Slots are kept by their query, so only for paths that certainly are the one resource: Cal.com's router takes the
+# other spellings of them as we do, or does not know them (contract 1).
+_KEPT_SPELLINGS: Final = {
+    Route.SLOTS: frozenset({"/v2/slots", "/api/v2/slots"}),
+    Route.SLOTS_LEGACY: frozenset({"/v2/slots/available", "/api/v2/slots/available"}),
+}
 
 
 @dataclass(slots=True)
@@ -98,9 +105,7 @@ class Gateway:
         if kind is None:
             await self._own(request)
             return
-        # Nearly every path has neither dot nor escape, and need not be taken apart for this.
-        odd = "." in request.path or "%" in request.path
-        if odd and any(part in (".", "..") for part in normalise(request.path).split("/")):
+        if climbs(request.path):
             raise BadPath
         if kind.reads_slots:
             await self._offer(request, kind)
@@ -147,7 +152,7 @@ class Gateway:
 
     def _remember(self, request: Request, digest: str) -> None:
         """The same bytes will ask for the same again."""
-        is_plain = request.version == "1.1" and plain(request.headers)
+        is_plain = request.version == "1.1" and plain(request.received)
         if self.shortcut is not None and request.head is not None and is_plain:
             self.shortcut.learn(request.head, digest, request.client)
 
@@ -290,13 +295,15 @@ def _own_route(path: str) -> str:
 
 def _cacheable(request: Request, kind: Classified, headers: Mapping[str, str], text: str) -> Query | None:
     """What a read that offers times asks for, if it is the kind whose answer is the same for every caller."""
-    if request.method != "GET":
+    if request.method != "GET" or request.path not in _KEPT_SPELLINGS.get(kind.route, ()):
         return None
     version = versions.effective(headers.get("cal-api-version"))
     if kind.route is Route.SLOTS and version == versions.SLOTS:
         return parse(text, version)
     if kind.route is Route.SLOTS_LEGACY and version != versions.SLOTS:
-        return parse_legacy(text, version, cookie(headers.get("cookie", ""), "uid"))
+        # Where a cookie of that name may be, by anybody's reading, only the same cookies are sure to be read alike.
+        cookies = headers.get("cookie", "")
+        return parse_legacy(text, version, cookies if "uid" in cookies else "")
     return None
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tools import eventually, require_tool
+from tests.tools import eventually, missing, require_tool
 
 
 def test_a_tool_that_is_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +22,15 @@ def test_a_missing_tool_fails_where_every_proof_is_required(monkeypatch: pytest.
     monkeypatch.setenv("CALGATE_REQUIRE_TOOLS", "1")
     with pytest.raises(pytest.fail.Exception, match="apt-get install some-package"):
         require_tool("no-such-tool", "some-package")
+
+
+def test_whatever_else_is_missing_is_treated_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CALGATE_REQUIRE_TOOLS", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no network"):
+        missing("no network")
+    monkeypatch.setenv("CALGATE_REQUIRE_TOOLS", "1")
+    with pytest.raises(pytest.fail.Exception, match="no network"):
+        missing("no network")
 
 
 async def test_patience_ends() -> None:

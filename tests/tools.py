@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 import pytest
 
@@ -17,9 +18,15 @@ def require_tool(name: str, debian_package: str) -> str:
     as continuous integration sets it: there, a skipped proof would look like a passed one.
     """
     found = shutil.which(name)
-    if found is not None:
-        return found
-    reason = f"{name} is not on the PATH: apt-get install {debian_package}"
+    return (
+        found
+        if found is not None
+        else missing(f"{name} is not on the PATH: apt-get install {debian_package}")
+    )
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the calling test for *reason*, or fail it where every proof is required."""
     if os.environ.get(_REQUIRE) == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -44,7 +45,40 @@ class Ports:
 
 
 class _Protocol(HttpToolsProtocol):
-    """Leaves the connection in the scope, for faults that happen below HTTP."""
+    """Leaves the connection in the scope, for faults that happen below HTTP.
+
+    And passes over offers to upgrade, as Cal.com's server does: to the parser alone the body of a request that comes
+    with one, which Java's client sends, is no HTTP any more.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if self.parser.get_method() == b"CONNECT":
+                self.send_400_response("Nobody is connected here.")
+                return
+            head = self._without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.data_received(head + data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _without_offer(self) -> bytes:
+        """The head just read, as it would be had nothing been offered."""
+        version = self.parser.get_http_version().encode()
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        return b"".join((line, *fields, b"\r\n"))
+
+    def on_headers_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

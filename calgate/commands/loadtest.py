@@ -14,6 +14,7 @@ from typing import Any
 import click
 import orjson
 
+from calgate.commands.fuzz import fuzz
 from calgate.composition import Stack
 from core import log
 from core.clock import Clock, SystemClock
@@ -92,6 +93,9 @@ def loadtest() -> None:
     Each scenario starts what it needs on free ports, prints what it found, and ends with code 1 when a gate is
     not passed. Nothing of it is left behind.
     """
+
+
+loadtest.add_command(fuzz)
 
 
 def _scenario(command: Callable[..., tuple[Needs, Play]]) -> Callable[..., None]:

@@ -50,6 +50,15 @@ def _connection_tokens(headers: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
     }
 
 
+def crossing(headers: RawHeaders) -> RawHeaders:
+    """The headers that are for more than this one connection; names in lower case.
+
+    Everything is decided by these, since by these Cal.com decides: a client may name any header in `Connection`.
+    """
+    dropped = _HOP_BY_HOP | _connection_tokens(headers)
+    return [(name, value) for name, value in headers if name not in dropped]
+
+
 def forwarded(
     headers: RawHeaders, *, request_id: bytes, shared: bool = False, plain: bool = False
 ) -> RawHeaders:
@@ -94,34 +103,27 @@ def content_length(headers: RawHeaders) -> int | None:
     """The announced size of the body in bytes; the parser has refused malformed and repeated ones."""
     for name, value in headers:
         if name == b"content-length":
-            return int(value)
+            # Python counts the digits of a number before it reads them, zeros too.
+            return int(value.strip().lstrip(b"0") or b"0")
     return None
 
 
 def as_text(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers by name as Cal.com's server reads them: repeated ones joined, but the first authorization."""
+    """The headers by name as Cal.com's server, which is Node's, reads them: repeated ones joined, but the first
+    authorization."""
     text: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name not in text:
             text[name] = value
         elif name != "authorization":
-            text[name] += f", {value}"
+            text[name] += f"{'; ' if name == 'cookie' else ', '}{value}"
     return text
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> RawHeaders:
     """Headers as text, as they are sent."""
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-
-
-def cookie(text: str, wanted: str) -> str:
-    """The value of the cookie *wanted* in a Cookie header, '' when it has none (RFC 6265, 5.4)."""
-    for pair in text.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == wanted:
-            return value
-    return ""
 
 
 def http_date(now: float) -> bytes:

@@ -7,7 +7,6 @@ on seeing every request.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import deque
 from typing import Any, ClassVar, Final
 
@@ -26,9 +25,9 @@ from proxy.telemetry import INVALID, Telemetry
 _LINGER_SECONDS: Final = 2.0
 _CHECK_SECONDS: Final = 0.05
 
-# A client that has taken nothing of its answer for so long will not. The kernel sees to it, since only the kernel sees
-# what it takes, also when we have closed already and merely wait for the rest to go.
-_SEND_SECONDS: Final = 60.0
+# A client that has taken nothing of what it was sent for so long will not: it must not hold memory, a connection
+# here, or one to Cal.com, whose answer is being passed on.
+_STUCK_SECONDS: Final = 60.0
 
 # What is read at once may hold thousands of tiny requests, and each takes a hundred times its bytes once parsed.
 # So it is parsed in slices, and not further than to so many requests that wait for their turn.
@@ -85,6 +84,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._used_at = 0.0
         self._behind: bytearray | None = None  # what came while the head before it is being checked
         self._unparsed: bytes = b""  # what waits until fewer requests do
+        self._bare_bytes = 0  # since the last piece of a body: sizes of chunks, their extensions, trailers
+        self._stuck: asyncio.TimerHandle | None = None
+        self._unsent = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -93,7 +95,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._over = True
             transport.abort()
             return
-        _give_up_on_who_takes_nothing(transport)
         # A client may leave before its request has ended; that still counts, or there would be no end of them.
         if max(len(self.connections), len(self.tasks)) > self.bounds.connections:
             self._refuse(503, "Calgate - this process has all the connections it can hold.")
@@ -102,7 +103,46 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_stuck()
+        if self._running is not None and self._is_answering():
+            # uvicorn tells the request that was read last; this one may be another.
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._stop_stuck()
+
+    def _watch_reader(self) -> None:
+        """Break the connection off when nothing more of what is to be sent is taken."""
+        self._stop_stuck()
+        if self.parser is None:
+            # It is gone already.
+            return
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stuck = self.loop.call_later(_STUCK_SECONDS, self._look_at_reader)
+
+    def _look_at_reader(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unsent:
+            self._watch_reader()
+        else:
+            self.transport.abort()
+
+    def _stop_stuck(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+    def _close(self) -> None:
+        """Close once everything is sent, or nothing more is taken of it."""
+        self.transport.close()
+        self._watch_reader()
 
     def data_received(self, data: bytes) -> None:
         if self._over:
@@ -150,8 +190,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _take(self, data: bytes) -> None:
         for at in range(0, len(data), _SLICE_BYTES):
-            if len(self.pipeline) >= _MOST_QUEUED:
-                self._unparsed = data[at:]
+            if self._unparsed or len(self.pipeline) >= _MOST_QUEUED:
+                # Behind what waits already: a head that offered an upgrade is taken a second time within a slice.
+                self._unparsed += data[at:]
                 self.flow.pause_reading()
                 return
             self._parse(data[at : at + _SLICE_BYTES])
@@ -161,25 +202,60 @@ class BoundedProtocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
-        self._unset_keepalive_if_required()
+        else:
+            self._bare_bytes += len(data)
+        if not self._is_answered_early():
+            self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # No upgrade is offered here; the request itself goes its way (RFC 9110, 7.8), but what follows it
-            # need not be HTTP.
-            self._over = True
-            if self.cycle is not None:
-                self.cycle.keep_alive = False
+        except httptools.HttpParserUpgrade as offer:
+            if not self._over:
+                self._take(self._without_offer() + data[offer.args[0] :])
+            return
         except httptools.HttpParserError:
             self._refuse(400, "The request is not valid HTTP/1.1.")
-        if self._in_head and not self._over:
-            if self._head_bytes > self.bounds.head_bytes:
-                self._refuse_head()
-            elif self._timer is None and (self._begun or self._head_bytes):
+        if not self._over:
+            self._look_at_rest()
+
+    def _without_offer(self) -> bytes:
+        """The head just read without its offer to upgrade, for a new parser.
+
+        No upgrade is taken here, so it is a request like any other (RFC 9110, 7.8): Java's client offers one with each
+        first request. The old parser would take for another protocol what follows the head, a body too.
+        """
+        version = self.parser.get_http_version().encode()
+        line = b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._begun = False
+        self._head_bytes = self._field_bytes = 0
+        return b"".join((line, *fields, b"\r\n"))
+
+    def _look_at_rest(self) -> None:
+        """What has been read leaves the connection somewhere: it may not stay there for long, nor with much."""
+        if not self._in_head:
+            if self._bare_bytes > self.bounds.head_bytes:
+                limit = self.bounds.head_bytes
+                self._refuse(400, f"The extensions of a chunk, or the trailers, exceed {limit} bytes.")
+        elif self._head_bytes > self.bounds.head_bytes:
+            self._refuse_head()
+        elif self._begun or self._head_bytes:
+            if self._timer is None:
                 self._await_head()
+        elif not self._is_answering() and self.timeout_keep_alive_task is None:
+            # The rest of a body whose request was answered before.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _is_answered_early(self) -> bool:
+        """Whether what arrives is the rest of a body nobody waits for; it gets no more time than an idle client."""
+        return self._begun and not self._in_head and self.cycle.response_complete
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()
         self._begun = self._in_head = True
 
     def on_url(self, url: bytes) -> None:
@@ -187,6 +263,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            # A trailer. None is known to be safe among the headers (RFC 9110, 6.5.1), and Cal.com reads none.
+            return
         self._field_bytes += len(name) + len(value) + 4
         super().on_header(name, value)
 
@@ -197,30 +276,48 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._field_bytes > self.bounds.head_bytes:
             self._refuse_head()
             return
-        wrong = _what_is_wrong(self.parser.get_http_version(), self.headers)
+        version = self.parser.get_http_version()
+        wrong = _what_is_wrong(version, self.url, self.headers)
         if wrong:
             self._refuse(400, wrong)
             return
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(400, "No tunnels are made here.")
+            return
+        if version == "1.0":
+            # It would not know what a 100 is (RFC 9110, 10.1.1).
+            self.expect_100_continue = False
+        if self.url.startswith(b"/"):
+            self.scope["calgate.target"] = self.url  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
         if self._head is not None:
             self.scope["calgate.head"] = self._head  # type: ignore[typeddict-unknown-key]
         self._in_head = False
-        self._head_bytes = self._field_bytes = 0
+        self._head_bytes = self._field_bytes = self._bare_bytes = 0
 
     def on_body(self, body: bytes) -> None:
+        self._bare_bytes = 0
         if not self._over:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._over:
+        if not self._over and not self.parser.should_upgrade():
             super().on_message_complete()
             self._begun, self._in_head = False, True
+            if not self.parser.should_keep_alive():
+                # A trailer may have said so. The parser takes nothing more, so nothing more shall be sent to it.
+                self.cycle.keep_alive = False
+                if self.cycle.response_complete:
+                    self._close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._unparsed and not self.transport.is_closing():
             data, self._unparsed = self._unparsed, b""
             self._take(data)
+        if self.transport.is_closing():
+            self._watch_reader()
         if self._last_words is not None and not self.transport.is_closing() and not self._is_answering():
             self._unset_keepalive_if_required()
             self._say(self._last_words)
@@ -228,7 +325,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         left = self._used_at + self.timeout_keep_alive - self.loop.time()
         if left <= 0:
-            super().timeout_keep_alive_handler()
+            self._close()
             return
         # It was used meanwhile; a timer for each hit would cost as much as the hit.
         self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
@@ -335,19 +432,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
-        self._timer = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self._timer = self.loop.call_later(_LINGER_SECONDS, self._close)
 
 
-def _give_up_on_who_takes_nothing(transport: asyncio.Transport) -> None:
-    connection = transport.get_extra_info("socket")
-    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(_SEND_SECONDS * 1000))
-
-
-def _what_is_wrong(version: str, headers: list[tuple[bytes, bytes]]) -> str | None:
+def _what_is_wrong(version: str, url: bytes, headers: list[tuple[bytes, bytes]]) -> str | None:
     """What the parser lets pass and RFC 9112 does not; names in lower case."""
     if version not in ("1.0", "1.1"):
         return f"HTTP/{version} is not spoken here."
+    if b"#" in url:
+        # 3.2: it would be cut off here, and who knows where elsewhere.
+        return "A fragment is no part of a request's target."
     hosts = 0
     for name, value in headers:
         if name == b"host":

@@ -14,7 +14,7 @@ import orjson
 from calcom import envelope
 from core.clock import Clock
 from core.tasks import spawn
-from proxy.edge.headers import RawHeaders, content_length, has, http_date
+from proxy.edge.headers import RawHeaders, content_length, crossing, has, http_date
 from proxy.refusals import BodyTooLarge, ClientGone, Refused, TooSlow
 
 Scope = MutableMapping[str, Any]
@@ -34,6 +34,9 @@ _BODILESS: Final = frozenset({204, 304})
 _SWALLOW_PIECE_SECONDS: Final = 5.0
 _SWALLOW_SECONDS: Final = 30.0
 
+# A body that keeps coming, but more slowly than this on the whole, is held back by its sender. Bytes a second.
+_SLOWEST: Final = 1_024
+
 # A client that has not taken a piece of its answer for so long will not; it must not hold a connection to Cal.com.
 _SEND_SECONDS: Final = 60.0
 
@@ -52,7 +55,10 @@ class Request:
         self.raw_path: bytes = scope["raw_path"]
         self.path = self.raw_path.decode("latin-1")
         self.query: bytes = scope["query_string"]
-        self.headers: RawHeaders = scope["headers"]
+        self.received: RawHeaders = scope["headers"]
+        """All headers, also those that were for this one connection only."""
+        self.headers: RawHeaders = crossing(self.received)
+        self._target: bytes | None = scope.get("calgate.target")
         self.head: bytes | None = scope.get("calgate.head")
         """The bytes it was asked with, if they came in one piece and are all of it."""
         self.client = ""
@@ -81,7 +87,9 @@ class Request:
 
     @property
     def target(self) -> bytes:
-        """The request target, byte for byte."""
+        """The request target, byte for byte; of an absolute one what follows the authority."""
+        if self._target is not None:
+            return self._target
         return self.raw_path + b"?" + self.query if self.query else self.raw_path
 
     @property
@@ -91,20 +99,27 @@ class Request:
     async def body(self, limit: int, seconds: float) -> AsyncIterator[bytes]:
         """The body in the pieces it comes in.
 
-        Raises BodyTooLarge past *limit* bytes, TooSlow when nothing comes for *seconds*, ClientGone on a cut.
+        Raises BodyTooLarge past *limit* bytes, TooSlow when nothing comes for *seconds*, or when on the whole, after
+        as many, fewer than 1024 bytes a second came; ClientGone on a cut.
         """
-        announced = content_length(self.headers)
+        announced = content_length(self.received)
         if announced is not None and announced > limit:
             raise BodyTooLarge(
                 f"The request body has {announced} bytes; this gateway forwards at most {limit}."
             )
+        waited = 0.0
         while self._body_left:
+            began = self._clock.monotonic()
             try:
                 async with asyncio.timeout(seconds):
                     piece = await self._piece()
             except TimeoutError:
                 raise TooSlow(f"Nothing of the request body arrived for {seconds:g} seconds.") from None
             self._body_bytes += len(piece)
+            # Only our waiting for the client counts, not its for Cal.com.
+            waited += self._clock.monotonic() - began
+            if self._body_left and waited > seconds + self._body_bytes / _SLOWEST:
+                raise TooSlow(f"The request body comes more slowly than {_SLOWEST} bytes a second.")
             if self._body_bytes > limit:
                 raise BodyTooLarge(
                     f"The request body has more than {limit} bytes, the most this gateway forwards."
@@ -159,9 +174,13 @@ class Request:
             headers = [(name, value) for name, value in headers if name != b"content-length"]
         if not has(headers, b"date"):
             headers.append((b"date", http_date(self._clock.now())))
-        if self._closing or self._is_last():
+        if self._closing or self._is_last() or self._is_untold():
             headers.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def _is_untold(self) -> bool:
+        """Whether the client may still be waiting to be told to send its body, which it then may leave out."""
+        return self._body_left and self._body_bytes == 0 and has(self.received, b"expect")
 
     async def write(self, body: bytes, *, more: bool) -> None:
         """Send a piece of the answer's body. Raises ClientGone when the client no longer takes any."""

@@ -331,11 +331,10 @@ async def test_what_a_client_does_not_take_is_not_fetched_either(start: Start) -
         writer.close()
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux can be told to give up")
 async def test_a_client_that_takes_nothing_does_not_keep_its_connection(
     start: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "_SEND_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "_STUCK_SECONDS", 0.3)
     upstream.script = lambda seen: Reply(body=b'{"status":"success","data":{"x":"%s"}}' % (b"y" * 400_000))
     gateway = await start(max_connections=2)
     stuck = socket.socket()

@@ -63,3 +63,15 @@ def test_it_answers_on_ipv6() -> None:
     with served(listen="[::1]:0") as simulator:
         assert simulator.url.startswith("http://[::1]:")
         assert simulator.api.get("/v2/slots", headers=SLOTS).status_code == 400
+
+
+def test_a_request_that_offers_to_upgrade_keeps_its_body() -> None:
+    with served() as simulator:
+        host, port = simulator.url.removeprefix("http://").split(":")
+        head = b"POST /v2/bookings HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n"
+        head += b"cal-api-version: 2024-08-13\r\ncontent-type: application/json\r\n"
+        with socket.create_connection((host, int(port)), timeout=5) as raw:
+            raw.sendall(head + b'content-length: 17\r\n\r\n{"unheard-of": 1}')
+            assert b"unheard-of" in raw.recv(65_536)
+            raw.sendall(b"CONNECT a:1 HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert b"HTTP/1.1 400" in raw.recv(65_536)

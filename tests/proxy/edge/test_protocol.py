@@ -296,13 +296,42 @@ async def test_paths_that_climb_are_refused(gateway: Running, upstream: Upstream
     assert not upstream.requests
 
 
-async def test_an_offer_to_upgrade_is_passed_over(gateway: Running, upstream: Upstream) -> None:
-    answer = await gateway.raw(
-        b"GET /v2/me HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nnot http at all"
+UPGRADE = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"content-length: 5\r\n\r\nhello", b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"],
+    ids=["a length", "chunks"],
+)
+@pytest.mark.parametrize("at", [0, 40, 220, 226])
+async def test_an_offer_to_upgrade_is_passed_over(
+    gateway: Running, upstream: Upstream, body: bytes, at: int
+) -> None:
+    sent = (
+        b"POST /v2/webhooks?x HTTP/1.1\r\nhost: a\r\n" + UPGRADE + b"x-padding: " + b"p" * 80 + b"\r\n" + body
     )
-    assert status(answer) == 200
-    assert answer.count(b"HTTP/1.1") == 1
-    assert upstream.requests[-1].header("upgrade") is None
+    last = b"GET /v2/bookings HTTP/1.1\r\nhost: a\r\n" + UPGRADE + b"connection: close\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    for piece in (sent[:at], sent[at:] + last):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    assert answer.count(b"HTTP/1.1 200") == 2
+    first, second = upstream.requests
+    assert (first.method, first.target, first.body) == ("POST", "/v2/webhooks?x", b"hello")
+    assert (second.method, second.target) == ("GET", "/v2/bookings")
+    assert not {"upgrade", "http2-settings", "connection"} & {name for name, _ in first.headers}
+
+
+async def test_what_follows_an_offer_is_http_all_the_same(gateway: Running, upstream: Upstream) -> None:
+    offer = b"GET /v2/bookings HTTP/1.1\r\nhost: a\r\n" + UPGRADE + b"\r\n"
+    answer = await gateway.raw(offer + b"not http at all")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"HTTP/1.1 400") == 1
+    assert len(upstream.requests) == 1
 
 
 async def test_a_client_that_resets_leaves_the_gateway_well(gateway: Running, upstream: Upstream) -> None:

@@ -1,7 +1,7 @@
 """A request over a scripted ASGI server."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import orjson
@@ -31,7 +31,9 @@ class Server:
     async def send(self, message: Message) -> None:
         self.sent.append(message)
 
-    def request(self, headers: Sequence[tuple[bytes, bytes]] = (), **changes: Any) -> Request:
+    def request(
+        self, headers: Sequence[tuple[bytes, bytes]] = (), clock: FakeClock | None = None, **changes: Any
+    ) -> Request:
         scope = {
             "method": "POST",
             "http_version": "1.1",
@@ -39,7 +41,7 @@ class Server:
             "query_string": b"",
             "headers": list(headers),
         }
-        return Request(scope | changes, self.receive, self.send, FakeClock(), lambda: self.draining)
+        return Request(scope | changes, self.receive, self.send, clock or FakeClock(), lambda: self.draining)
 
 
 def piece(body: bytes, *, more: bool = True) -> Message:
@@ -234,3 +236,73 @@ async def test_cancelling_watched_work_leaves_no_task_behind() -> None:
 
 def test_the_target_is_what_the_client_wrote() -> None:
     assert Server().request(raw_path=b"/v2/a%2Fb", query_string=b"x=%41").target == b"/v2/a%2Fb?x=%41"
+
+
+async def test_a_body_that_trickles_is_too_slow_though_it_never_stops() -> None:
+    server = Server(*(piece(b"x") for _ in range(100)))
+    clock = FakeClock()
+    request = server.request(clock=clock)
+    began = clock.monotonic()
+    with pytest.raises(TooSlow, match="more slowly than 1024 bytes a second"):
+        await all_of(trickling(request, server, clock, every=0.9))
+    assert clock.monotonic() - began < 12
+
+
+async def test_the_time_we_let_a_body_lie_is_not_held_against_it() -> None:
+    server = Server(*(piece(b"x") for _ in range(20)), piece(b"x", more=False))
+    clock = FakeClock()
+    async for _ in server.request(clock=clock).body(100, 10.0):
+        await clock.advance(5.0)
+
+
+async def all_of(body: AsyncIterator[bytes]) -> bytes:
+    return b"".join([part async for part in body])
+
+
+def trickling(request: Request, server: Server, clock: FakeClock, *, every: float) -> AsyncIterator[bytes]:
+    """The body of *request*, each piece of which takes *every* seconds to come."""
+    receive = server.receive
+
+    async def slowly() -> Message:
+        await clock.advance(every)
+        return await receive()
+
+    request._receive = slowly
+    return request.body(1_000, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ([(b"connection", b"Authorization"), (b"authorization", b"Bearer x")], []),
+        ([(b"connection", b"close, cal-api-version"), (b"cal-api-version", b"2024-09-04")], []),
+        ([(b"te", b"trailers"), (b"x-a", b"1")], [(b"x-a", b"1")]),
+    ],
+)
+def test_what_does_not_cross_decides_nothing(
+    sent: list[tuple[bytes, bytes]], kept: list[tuple[bytes, bytes]]
+) -> None:
+    request = Server().request(sent)
+    assert request.headers == kept
+    assert request.received == sent
+
+
+async def test_a_length_with_many_zeros_is_a_number_like_any_other() -> None:
+    with pytest.raises(BodyTooLarge, match="11 bytes"):
+        await body_of(Server().request([(b"content-length", b"0" * 10_000 + b"11")]))
+
+
+async def test_a_client_that_was_not_told_to_send_its_body_is_told_that_nothing_more_is_read() -> None:
+    server = Server()
+    await server.request([(b"expect", b"100-continue"), (b"content-length", b"5")]).refuse(NotServed("no"))
+    assert dict(server.sent[0]["headers"])[b"connection"] == b"close"
+    server = Server(piece(b"x", more=False))
+    request = server.request([(b"expect", b"100-continue"), (b"content-length", b"1")])
+    await body_of(request)
+    await request.answer(200, [], b"x")
+    assert b"connection" not in dict(server.sent[0]["headers"])
+
+
+def test_a_target_that_ends_in_a_question_mark_keeps_it() -> None:
+    scope: dict[str, Any] = {"raw_path": b"/v2/me", "query_string": b"", "calgate.target": b"/v2/me?"}
+    assert Server().request(**scope).target == b"/v2/me?"

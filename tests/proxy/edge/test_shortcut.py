@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import FakeClock
+from loadtest.fuzz.cases import cut, spoiled
 from proxy import wiring
 from proxy.cache.entry import Entry
 from proxy.cache.near import Held, Near
@@ -315,6 +316,40 @@ async def test_however_the_bytes_come_the_answers_are_the_ordinary_ones(three: T
         told.append([whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)])
     for pieces in told:
         assert same(await said(quick, *pieces), await said(ordinary, *pieces)), pieces
+
+
+ODD = re.compile(rb"cache-status: [^\r]*\r\n")
+
+
+async def test_bytes_no_client_should_send_are_answered_the_same_with_and_without(
+    start: Start, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = await start(l1=True, client_head_timeout_seconds=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(wiring, "Shortcut", lambda *_: None)
+        ordinary = await start(l1=False, client_head_timeout_seconds=2)
+    await taught(quick, HEAD)
+    await said(ordinary, HEAD)
+    dice = random.Random(15)
+    told = []
+    for _ in range(40):
+        heads = [HEAD, HEAD, HEAD]
+        heads[dice.randrange(3)] = spoiled(HEAD, dice)
+        told.append((HEAD, *cut(b"".join(heads), dice)))
+
+    async def answers(gateway: Running) -> list[bytes]:
+        heard = await asyncio.gather(*(said(gateway, *pieces) for pieces in told))
+        # What an odd head is answered is kept too: one of them finds what the other fetched.
+        return [ODD.sub(b"", answer) for answer in heard]
+
+    compared = zip(told, await answers(quick), await answers(ordinary), strict=True)
+    different = [
+        (pieces, one, other)
+        for pieces, one, other in compared
+        # Whether a head that stops came in time is not the same twice.
+        if b" 408 " not in one + other and not same(one, other)
+    ]
+    assert different == []
 
 
 @pytest.mark.parametrize("way", ["quick", "asking"])
