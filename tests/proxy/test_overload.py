@@ -13,13 +13,13 @@ import pytest
 from redis.asyncio import Redis
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from calcom.ratelimit import credential
 from core import tasks
 from core.keys import Keys
 from proxy.edge import protocol
 from proxy.governor.purpose import Purpose, Reserves
 from proxy.overload import Place, Room
 from proxy.refusals import Overloaded
+from tests.proxy.clients.people import blocked
 from tests.proxy.conftest import Start
 from tests.proxy.edge.test_shortcut import HEAD
 from tests.proxy.running import KEY
@@ -196,21 +196,20 @@ async def test_far_more_than_fits_is_refused_at_once_but_no_hit_and_bookings_las
 
 
 async def test_a_booking_takes_the_place_of_a_look_that_waits_for_the_budget(
-    start: Start, upstream: Upstream
+    start: Start, redis: Redis, keys: Keys
 ) -> None:
-    """One call a second may leave, and everybody is patient."""
-    gateway = await start(
-        max_calls=10, rate_limit=60, rate_pace_per_second=1, budget_max_wait_seconds=30, drain_seconds=0
-    )
+    """Nothing leaves until a block has passed, and everybody is patient."""
+    gateway = await start(max_calls=10, budget_max_wait_seconds=60, drain_seconds=0)
+    await blocked(redis, keys, KEY["authorization"], 50)
     looks = [asyncio.ensure_future(gateway.get(f"/v2/bookings?n={n}")) for n in range(12)]
-    await until(lambda: sum(look.done() for look in looks) >= 3)
+    await until(lambda: sum(look.done() for look in looks) == 3)
     bookings = [asyncio.ensure_future(gateway.post(f"/v2/bookings/{n}/cancel")) for n in range(4)]
 
     async def some_made_way() -> bool:
-        return sum(look.done() and look.result().status_code == 503 for look in looks) >= 4
+        return [look.result().status_code for look in looks if look.done()] == [503] * 6
 
     await until(some_made_way)
-    assert not any(booking.done() and booking.result().status_code != 200 for booking in bookings)
+    assert not any(booking.done() for booking in bookings)
     for task in (*looks, *bookings):
         task.cancel()
     await asyncio.wait([*looks, *bookings])
@@ -222,9 +221,7 @@ async def test_who_follows_another_process_is_not_refused_for_its_want_of_places
     """Bookings take the place of the one that leads, while all wait for a block to pass."""
     patient = {"max_calls": 10, "budget_max_wait_seconds": 30}
     leading, following = await start(**patient), await start(**patient)
-    bucket = credential(KEY).bucket
-    seconds, _ = await redis.time()
-    await redis.set(keys.blocked(bucket), (seconds + 3) * 1000)
+    await blocked(redis, keys, KEY["authorization"], 5)
     leader = asyncio.ensure_future(leading.get())
 
     async def is_announced(field: str) -> bool:

@@ -4,7 +4,9 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from calcom.ratelimit import credential
 from core.clients import digest_of
+from core.keys import Keys
 
 KEY = "cal_live_the_gateways_own"
 SHOP = "cal_gate_" + "5" * 64
@@ -26,3 +28,10 @@ def bearer(token: str) -> dict[str, str]:
 def nowhere() -> Redis:
     """A Redis that cannot be reached, and says so at once."""
     return Redis(unix_socket_path="/nonexistent.sock", retry=Retry(NoBackoff(), 0))
+
+
+async def blocked(redis: Redis, keys: Keys, authorization: str, seconds: int) -> None:
+    """Have every call of a credential wait for *seconds*, as after a 429 of Cal.com."""
+    now, _ = await redis.time()
+    bucket = credential({"authorization": authorization}).bucket
+    await redis.set(keys.blocked(bucket), (now + seconds) * 1000)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from core.keys import Keys
 from proxy.telemetry import Telemetry
-from tests.proxy.clients.people import KEY, SHOP, VOICE, bearer, entries
+from tests.proxy.clients.people import KEY, SHOP, VOICE, bearer, blocked, entries
 from tests.proxy.conftest import Start
 from tests.proxy.edge.test_shortcut import said, same, taught
 from tests.proxy.running import SLOTS_URL, Running
@@ -209,9 +209,12 @@ async def test_a_refresh_that_one_share_does_not_pay_another_does(start: Start, 
 async def test_a_waiting_client_that_goes_away_is_charged_nothing(
     start: Start, upstream: Upstream, redis: Redis, keys: Keys
 ) -> None:
-    """Its call waits for the pace, and never leaves."""
-    gateway = await holding(start, ";share=50", rate_limit=100, rate_pace_per_second=1)
+    """Its call waits for a block to pass, and never leaves."""
+    gateway = await holding(
+        start, ";share=50", rate_limit=100, rate_pace_per_second=100, budget_max_wait_seconds=60
+    )
     assert (await gateway.client.get("/v2/bookings", headers=bearer(SHOP))).status_code == 200
+    await blocked(redis, keys, f"Bearer {KEY}", 50)
     waiting = asyncio.ensure_future(gateway.client.get("/v2/bookings?n=2", headers=bearer(SHOP)))
 
     async def charged(number: int) -> bool:
