@@ -22,7 +22,7 @@ pytestmark = pytest.mark.acceptance
 
 HOST_BUSY = "User either already has booking at this time or is not available"
 INTRO, CONSULT, CALL = 101, 102, 106
-PAIRS = 200 if IS_SOAK else 4
+PAIRS = 50 if IS_SOAK else 4
 CLIENTS = 300 if IS_SOAK else 20
 CRASHED = 50 if IS_SOAK else 5
 
