@@ -3,7 +3,7 @@
 from calcom.ranges.additive import Verdict, digest_of, is_additive
 from calcom.ranges.agreeing import Agreement, compare
 from calcom.ranges.looks import Look, Window, look_of
-from calcom.ranges.slicing import Days, join, slice_answer, split
+from calcom.ranges.slicing import Days, join, retold, slice_answer, split
 
 __all__ = [
     "Agreement",
@@ -16,6 +16,7 @@ __all__ = [
     "is_additive",
     "join",
     "look_of",
+    "retold",
     "slice_answer",
     "split",
 ]

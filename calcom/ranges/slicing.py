@@ -12,6 +12,7 @@ from typing import Final
 import orjson
 
 from calcom.ranges.looks import Look
+from calcom.ranges.zones import told
 
 _HEAD: Final = b'{"status":"success","data":{'
 _TAIL: Final = b"}}"
@@ -45,8 +46,25 @@ def split(body: bytes) -> Days | None:
     return Days(texts) if fields <= _FIELDS and is_ordered else None
 
 
+def retold(days: Days, look: Look) -> Days | None:
+    """The days of a window as the look's own zone has them; None when they are not understood.
+
+    The first and the last may lack slots, which no look takes from a window.
+    """
+    if not look.is_told:
+        return days
+    found: dict[bytes, list[bytes]] = {}
+    for text in days.texts.values():
+        slots = told(text, look.zone)
+        if slots is None:
+            return None
+        for day, slot in slots:
+            found.setdefault(day, []).append(slot)
+    return Days({day.decode(): b'"%b":[%b]' % (day, b",".join(slots)) for day, slots in found.items()})
+
+
 def join(look: Look, parts: Sequence[Days]) -> bytes | None:
-    """The look's own answer from those of its windows, in their order; None when it must be asked for.
+    """The look's own answer from those of its windows, in their order and in its zone; None when it must be asked for.
 
     An empty answer must: Cal.com may put a message into it, and it is suspicious (contract 4.1).
     """
@@ -70,8 +88,14 @@ def join(look: Look, parts: Sequence[Days]) -> bytes | None:
 
 def slice_answer(look: Look, bodies: Sequence[bytes]) -> bytes | None:
     """`join` of the windows' answers as they came."""
-    parts = [split(body) for body in bodies]
-    return None if None in parts else join(look, [one for one in parts if one is not None])
+    parts = []
+    for body in bodies:
+        days = split(body)
+        part = None if days is None else retold(days, look)
+        if part is None:
+            return None
+        parts.append(part)
+    return join(look, parts)
 
 
 def _ascend(starts: Sequence[str]) -> bool:

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from calcom import versions
 from calcom.account import AccountMap
-from calcom.ranges import Days, Look, Window, compare, join, look_of, split
+from calcom.ranges import Agreement, Days, Look, Window, compare, join, look_of, retold, split
 from calcom.slots import Query, parse
 from core.clock import Clock
 from core.tasks import spawn
@@ -35,7 +35,7 @@ from proxy.upstream import Call
 
 _log = logging.getLogger(__name__)
 
-# A comparison is of answers asked for at about the same time: what nobody told of may change in between.
+# What nobody told of may change in between, so only answers asked for at about the same time can be said to differ.
 _RECENT: Final = Demand(max_age=5)
 
 _MOST_SPLIT: Final = 256
@@ -65,7 +65,7 @@ class Ranges:
         self._asking = asking
         self._telemetry = telemetry
         self._clock = clock
-        self._split: OrderedDict[str, tuple[bytes, Days | None]] = OrderedDict()
+        self._split: OrderedDict[tuple[str, str | None], tuple[bytes, Days | None]] = OrderedDict()
         self._mixed: dict[int, tuple[str, float]] = {}
 
     async def answer(self, query: Query, call: Call, event_type: int) -> Answer | None:
@@ -74,6 +74,8 @@ class Ranges:
             return None
         look = self._look(query, event_type)
         if look is None:
+            return None
+        if look.borrows is not None and not self._shapes.has_agreed(event_type, look.borrows):
             return None
         asked = [self._window(window, call) for window in look.windows]
         answers = await self._answers(asked, NOTHING)
@@ -84,12 +86,20 @@ class Ranges:
             return None
         self._shapes.shared(event_type)
         self._telemetry.shared()
+        # What is shared all the time is asked for as it is by nobody, and must be compared all the same.
+        self._compare(look, call, event_type)
         return _combined(answers, body, {field for ask, _ in asked for field in ask.fields})
 
     def compare(self, query: Query, call: Call, event_type: int) -> None:
         """See to it, behind the answer, that what windows would have said is compared when it is time."""
-        if self._shapes.wants_comparison(event_type) and self._is_mixed(event_type, query.key):
-            spawn(self._compared(query, call, event_type), name="ranges.compare")
+        if self._shapes.verdict(event_type) and self._is_mixed(event_type, query.key):
+            self._compare(self._look(query, event_type), call, event_type)
+
+    def _compare(self, look: Look | None, call: Call, event_type: int) -> None:
+        borrows = look.borrows if look else None
+        may = look is not None or self._shapes.doubted(event_type) is not None
+        if may and self._shapes.wants_comparison(event_type, borrows):
+            spawn(self._compared(borrows, call, event_type), name="ranges.compare")
 
     def _is_mixed(self, event_type: int, key: str) -> bool:
         """Whether the type is looked at in more than one way."""
@@ -102,8 +112,15 @@ class Ranges:
 
     def _look(self, query: Query, event_type: int) -> Look | None:
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        verdict = self._shapes.verdict(event_type)
-        return look_of(self._account(), query, versions.SLOTS, now, verdict)
+        zone = next((value for name, value in query.parameters if name == "timeZone"), "")
+        return look_of(
+            self._account(),
+            query,
+            versions.SLOTS,
+            now,
+            self._shapes.verdict(event_type),
+            may_borrow=self._shapes.may_borrow(event_type, zone),
+        )
 
     def _window(self, window: Window, call: Call) -> tuple[Ask, Show]:
         target = call.target.partition(b"?")[0] + b"?" + window.query_string.encode()
@@ -123,25 +140,33 @@ class Ranges:
     def _joined(self, look: Look, call: Call, answers: list[Answer]) -> bytes | None:
         parts = []
         for window, answer in zip(look.windows, answers, strict=True):
-            days = self._days(f"{call.credential.bucket}:{window.query.key}", answer.body)
+            days = self._days(f"{call.credential.bucket}:{window.query.key}", answer.body, look)
             if days is None:
                 return None
             parts.append(days)
         return join(look, parts)
 
-    def _days(self, digest: str, body: bytes) -> Days | None:
-        """A window's answer by days; taking it apart costs as much as many joins."""
-        known = self._split.get(digest)
+    def _days(self, digest: str, body: bytes, look: Look) -> Days | None:
+        """A window's answer by days of the look's zone; taking it apart costs as much as many joins."""
+        days = self._taken_apart((digest, None), body, split)
+        if days is None or not look.is_told:
+            return days
+        return self._taken_apart((digest, look.borrows), body, lambda _: retold(days, look))
+
+    def _taken_apart(
+        self, name: tuple[str, str | None], body: bytes, take: Callable[[bytes], Days | None]
+    ) -> Days | None:
+        known = self._split.get(name)
         if known is None or known[0] != body:
-            known = (body, split(body))
-            self._split[digest] = known
+            known = (body, take(body))
+            self._split[name] = known
             if len(self._split) > _MOST_SPLIT:
                 self._split.popitem(last=False)
-        self._split.move_to_end(digest)
+        self._split.move_to_end(name)
         return known[1]
 
-    async def _compared(self, query: Query, call: Call, event_type: int) -> None:
-        if not await self._shapes.set_out(event_type):
+    async def _compared(self, borrows: str | None, call: Call, event_type: int) -> None:
+        if not await self._shapes.set_out(event_type, borrows):
             return
         doubted = self._shapes.doubted(event_type)
         path, _, text = call.target.partition(b"?")
@@ -152,26 +177,33 @@ class Ranges:
         if asked is None or look is None:
             return
         try:
-            whole = self._asking(asked, call)
-            parts = [self._window(window, call) for window in look.windows]
-            exact = await self._serving.answer(*whole, _RECENT)
-            windows = await self._answers(parts, _RECENT)
-            if exact.status != 200 or not await self._are_all_current([whole, *parts]):
-                return
+            # Older windows will do as long as they agree.
+            agreement = await self._agreement(asked, look, call, NOTHING)
+            if agreement.agrees is False:
+                agreement = await self._agreement(asked, look, call, _RECENT)
         except (Refused, RedisError):
             return
-        agreement = compare(exact.body, self._joined(look, call, windows))
         name = text.decode("latin-1")
         if agreement.agrees is None:
             self._telemetry.compared("undecided")
         elif agreement.agrees:
             self._telemetry.compared("agreed")
-            await self._shapes.agreed(event_type, name)
+            await self._shapes.agreed(event_type, name, look.borrows)
         else:
             self._telemetry.compared("differed")
-            was_turned_off = await self._shapes.differed(event_type, name)
+            was_turned_off = await self._shapes.differed(event_type, name, look.borrows)
             extra = {"event_type": event_type, "differs": agreement.detail, "turned_off": was_turned_off}
-            _log.warning("ranges.differed", extra=extra)
+            _log.warning("ranges.differed", extra=extra | {"zone": look.borrows})
+
+    async def _agreement(self, asked: Query, look: Look, call: Call, demand: Demand) -> Agreement:
+        """Whether the answer to *asked* is that cut out of windows that *demand* allows. Raises Refused, RedisError."""
+        whole = self._asking(asked, call)
+        parts = [self._window(window, call) for window in look.windows]
+        exact = await self._serving.answer(*whole, _RECENT)
+        windows = await self._answers(parts, demand)
+        if exact.status != 200 or not await self._are_all_current([whole, *parts]):
+            return Agreement(None)
+        return compare(exact.body, self._joined(look, call, windows))
 
     async def _are_all_current(self, asked: Sequence[tuple[Ask, Show]]) -> bool:
         """Whether nothing was written since that concerns any of the answers: all are good for one generation."""

@@ -109,6 +109,65 @@ def test_whoever_sets_out_spares_the_others() -> None:
         assert trust.wants_comparison(begun, "f", T + 10 + wait)
 
 
+def borrowing(zone: str, now: float = T) -> Proof:
+    """A proof whose last agreement was of a look in this zone."""
+    return trust.agreed(proven(now - trust.GAP), "f", "look", now, borrows=zone)
+
+
+def test_a_zone_borrows_once_one_of_its_looks_agreed_and_no_other_with_it() -> None:
+    proof = proven()
+    assert trust.wants_comparison(proof, "f", T + trust.GAP, borrows="Europe/Berlin")
+    assert not trust.wants_comparison(proof, "f", T + trust.GAP - 1, borrows="Europe/Berlin")
+    assert trust.may_borrow(proof, "f", T, "Europe/Berlin")
+    assert not trust.has_agreed(proof, "f", T, "Europe/Berlin")
+    proof = borrowing("Europe/Berlin")
+    assert trust.has_agreed(proof, "f", T, "Europe/Berlin")
+    assert not trust.wants_comparison(proof, "f", T + trust.GAP, borrows="Europe/Berlin")
+    assert not trust.has_agreed(proof, "f", T, "")
+    assert trust.wants_comparison(proof, "f", T + trust.GAP, borrows="")
+    assert not trust.has_agreed(proof, "g", T, "Europe/Berlin"), "under other settings nothing is known"
+
+
+def test_a_look_of_any_zone_counts_for_the_type_and_each_zone_counts_at_once() -> None:
+    proof = Proof()
+    for at in range(trust.NEEDED):
+        proof = trust.agreed(proof, "f", "look", T + at * trust.GAP, borrows=f"zone {at}")
+        proof = trust.agreed(proof, "f", "look", T + at * trust.GAP + 1, borrows=f"other {at}")
+    assert trust.may_share(proof, "f", T + trust.NEEDED * trust.GAP)
+    assert len(proof.zones) == 2 * trust.NEEDED
+
+
+def test_a_zone_that_differs_twice_is_set_apart_and_the_rest_begins_anew() -> None:
+    doubted = trust.differed(borrowing("Europe/Berlin"), "f", "odd", T, borrows="Asia/Tokyo")
+    assert not trust.may_share(doubted, "f", T)
+    assert trust.differed(doubted, "f", "odd", T + 2, borrows="Asia/Tokyo") == doubted
+    apart = trust.differed(doubted, "f", "odd", T + 3, borrows="Asia/Tokyo")
+    assert apart.apart == ("Asia/Tokyo",)
+    assert (apart.off, apart.agreed, apart.zones, apart.doubt) == (0, 0, (), "")
+    assert not trust.may_borrow(apart, "f", T + 3, "Asia/Tokyo")
+    assert trust.may_borrow(apart, "f", T + 3, "Europe/Berlin")
+    again = trust.agreed(apart, "f", "look", T + 60, borrows="Europe/Berlin")
+    assert not trust.may_borrow(again, "f", T + 60, "Asia/Tokyo")
+
+
+def test_a_look_in_its_own_windows_turns_the_type_off_whatever_was_set_apart() -> None:
+    apart = trust.differed(
+        trust.differed(proven(), "f", "odd", T, borrows="Asia/Tokyo"), "f", "odd", T + 3, borrows="Asia/Tokyo"
+    )
+    off = trust.differed(trust.differed(apart, "f", "own", T + 60), "f", "own", T + 63)
+    assert off.off == T + 63
+
+
+def test_zones_are_remembered_up_to_a_number_and_further_ones_have_windows_of_their_own() -> None:
+    proof = proven()
+    for at in range(trust.MOST_ZONES):
+        assert trust.may_borrow(proof, "f", T, f"zone {at}")
+        proof = trust.agreed(proof, "f", "look", T, borrows=f"zone {at}")
+    assert not trust.may_borrow(proof, "f", T, "one more")
+    assert trust.agreed(proof, "f", "look", T, borrows="one more").zones == proof.zones
+    assert trust.may_borrow(proof, "f", T, "zone 0")
+
+
 Step = tuple[str, str, float]
 
 

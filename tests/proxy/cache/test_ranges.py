@@ -1,0 +1,233 @@
+"""Looks answered out of shared windows, before the simulator's own calculations; on a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import httpx2
+import orjson
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from calcom import ratelimit
+from calcom.account import resolve
+from calcom.paths import classify
+from calcom.ranges import trust
+from calcom.ranges.trust import Terms
+from calcom.slots import parse
+from core.clock import FakeClock
+from core.keys import Keys
+from exporters.slots import WorkerSlot
+from proxy.cache.entry import Lives
+from proxy.cache.fetch import Arrivals, Fetcher
+from proxy.cache.near import Near
+from proxy.cache.ranges import Asking, Ranges
+from proxy.cache.serve import SlotsCache
+from proxy.cache.serving import Answer, Serving
+from proxy.cache.shapes import REFRESH_SECONDS, Shapes
+from proxy.cache.store import Store, Timing
+from proxy.telemetry import Telemetry
+from proxy.upstream import Call
+from proxy.wiring import calls_of
+from proxy.writes import Writes
+from tests.calcom.ranges.scenes import body_of
+from tests.calcom.reach.desk import SLOTS, Desk
+from tests.proxy.running import settings
+from tests.proxy.waiting import until
+
+TYPE = 101  # 30 minutes, weekdays in Berlin
+ODD = "Asia/Tokyo"
+
+
+class CalCom(httpx2.AsyncBaseTransport):
+    """Answers looks out of a desk; in the zones of `odd` slots begin at other minutes."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.asked: list[dict[str, str]] = []
+        self.odd: set[str] = set()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        target = request.extensions["target"].decode()
+        params = dict(parse_qsl(target.partition("?")[2]))
+        self.asked.append(params)
+        head = {"content-type": "application/json"}
+        return httpx2.Response(200, headers=head, stream=httpx2.ByteStream(self.says(params)))
+
+    def says(self, params: dict[str, str]) -> bytes:
+        """The answer to a look."""
+        body = body_of(self.desk, params)
+        return body.replace(b":30:00.000", b":40:00.000") if params.get("timeZone") in self.odd else body
+
+    @property
+    def exact(self) -> int:
+        """How many looks were asked for as they are: windows are longer."""
+        return sum(not self._is_window(one) for one in self.asked)
+
+    @property
+    def windows(self) -> set[str | None]:
+        """The zones that windows were asked for in."""
+        return {one.get("timeZone") for one in self.asked if self._is_window(one)}
+
+    @staticmethod
+    def _is_window(params: dict[str, str]) -> bool:
+        start, end = (datetime.fromisoformat(params[name]).replace(tzinfo=UTC) for name in ("start", "end"))
+        return end - start > timedelta(days=40)
+
+
+class Process:
+    """One process that needs a single agreement, and its Cal.com."""
+
+    def __init__(self, slots: SlotsCache, shapes: Shapes, calcom: CalCom, clock: FakeClock) -> None:
+        self.slots, self.shapes, self.calcom, self.clock = slots, shapes, calcom, clock
+        self.ahead = 0
+
+    async def pass_by(self, seconds: float, redis: Redis, keys: Keys) -> None:
+        """Make all that was found out so much older: Redis goes by its own clock."""
+        for name, text in (await redis.hgetall(keys.shapes)).items():
+            proof = orjson.loads(text)
+            times = {at: proof[at] - seconds for at in ("asked", "checked", "doubted") if proof[at]}
+            await redis.hset(keys.shapes, name, orjson.dumps(proof | times))
+        await self.clock.advance(REFRESH_SECONDS)
+
+    async def ask(self, zone: str | None) -> tuple[Answer, bool]:
+        """The answer to a look that nobody had before, and whether it is Cal.com's."""
+        self.ahead += 1
+        first = self.calcom.desk.now.date() + timedelta(days=2 + self.ahead % 20)
+        last = first + timedelta(days=7 + self.ahead // 20)
+        params = {"eventTypeId": str(TYPE), "start": str(first), "end": str(last)}
+        params |= {"timeZone": zone} if zone else {}
+        query = parse(urlencode(params), SLOTS)
+        assert query is not None
+        answer = await self.slots.answer(query, call(params))
+        return answer, answer.body == self.calcom.says(params)
+
+    async def is_shared(self, zone: str | None) -> bool:
+        """Whether the next look in a zone, which is answered as Cal.com would, is answered out of windows."""
+        answer, is_right = await self.ask(zone)
+        assert is_right
+        return "range" in answer.cache_status
+
+    async def settle(self, zone: str | None) -> None:
+        """Look until it is shared."""
+        await until(lambda: self.is_shared(zone))
+
+
+def call(params: dict[str, str]) -> Call:
+    return Call(
+        method="GET",
+        target=f"/v2/slots?{urlencode(params)}".encode(),
+        headers=[(b"cal-api-version", SLOTS.encode())],
+        credential=ratelimit.credential({"authorization": "Bearer key"}),
+        kind=classify("GET", "/v2/slots"),
+        body=b"",
+    )
+
+
+@asynccontextmanager
+async def process(redis: Redis, redis_url: str, keys: Keys, folder: Path) -> AsyncIterator[Process]:
+    now = datetime.now(UTC)  # noqa: TID251 - what is kept is judged by Redis' clock
+    desk = Desk(1, now.replace(microsecond=0))
+    desk.learn_everything()
+    clock = FakeClock(now.timestamp())
+    calcom = CalCom(desk)
+    config = settings("http://calcom.test", redis_url, folder)
+    with WorkerSlot.open(folder, 0, "proxy") as slot:
+        telemetry = Telemetry(slot)
+        store = Store(redis, keys, Timing.of(config))
+        writes = Writes(store, telemetry, clock)
+        calls = calls_of(config, calcom, redis, keys, telemetry, clock)
+        fetcher = Fetcher(store, calls, telemetry, clock, arrivals=Arrivals())
+        serving = Serving(store, fetcher, writes, telemetry, clock, scope="slots", stale=30.0, eagerness=0.0)
+        shapes = Shapes(redis, keys, clock, lambda: desk.account, Terms(needed=1, gap=0.0))
+
+        def ranges(asking: Asking) -> Ranges:
+            return Ranges(serving, store, shapes, lambda: desk.account, asking, telemetry, clock)
+
+        slots = SlotsCache(
+            serving,
+            fetcher,
+            lives=Lives(ttl=60.0, stale=30.0, stale_if_error=60.0),
+            types_of=lambda query: resolve(desk.account, dict(query.parameters)),
+            near=Near(most_entries=0, most_bytes=0),
+            telemetry=telemetry,
+            clock=clock,
+            ranges=ranges,
+        )
+        yield Process(slots, shapes, calcom, clock)
+
+
+@pytest_asyncio.fixture
+async def one(redis: Redis, redis_server: str, keys: Keys, tmp_path: Path) -> AsyncIterator[Process]:
+    async with process(redis, redis_server, keys, tmp_path) as built:
+        yield built
+
+
+async def test_looks_in_two_zones_are_answered_out_of_one_fetch(one: Process) -> None:
+    await one.settle("Europe/Berlin")
+    await one.settle("America/New_York")
+    before = len(one.calcom.asked)
+    for _ in range(10):
+        for zone in ("Europe/Berlin", "America/New_York"):
+            assert await one.is_shared(zone)
+    assert len(one.calcom.asked) == before
+    assert one.calcom.windows == {"UTC"}
+
+
+async def test_a_zone_is_not_told_from_anothers_windows_before_one_of_its_looks_agreed(one: Process) -> None:
+    await one.settle("UTC")
+    exact = one.calcom.exact
+    assert not await one.is_shared("Europe/Berlin")
+    assert one.calcom.exact == exact + 1
+    await one.settle("Europe/Berlin")
+    assert not await one.is_shared(None)
+
+
+async def test_a_zone_whose_answers_differ_gets_windows_of_its_own_and_the_others_go_on(
+    one: Process, redis: Redis, keys: Keys
+) -> None:
+    await one.settle("UTC")
+    one.calcom.odd = {"Asia/Tokyo"}
+
+    async def is_set_apart() -> bool:
+        assert not await one.is_shared("Asia/Tokyo")
+        await one.pass_by(trust.REPEAT_AFTER, redis, keys)
+        return not one.shapes.may_borrow(TYPE, "Asia/Tokyo")
+
+    await until(is_set_apart)
+    assert one.calcom.windows == {"UTC"}
+    await one.settle("UTC")
+    await one.settle("Europe/Berlin")
+    await one.settle("Asia/Tokyo")
+    assert one.calcom.windows == {"UTC", "Asia/Tokyo"}
+
+
+async def test_what_is_shared_all_the_time_is_still_compared_in_time(
+    one: Process, redis: Redis, keys: Keys
+) -> None:
+    await one.settle("Europe/Berlin")
+    one.calcom.asked.clear()
+    assert await one.is_shared("Europe/Berlin")
+    await one.pass_by(trust.RECHECK, redis, keys)
+    assert await one.is_shared("Europe/Berlin")
+    await until(lambda: one.calcom.exact == 1)
+
+
+async def test_a_difference_that_came_later_is_found_and_stops_sharing(
+    one: Process, redis: Redis, keys: Keys
+) -> None:
+    await one.settle("Europe/Berlin")
+    one.calcom.odd = {"Europe/Berlin"}
+    await one.pass_by(trust.RECHECK, redis, keys)
+    await one.ask("Europe/Berlin")
+
+    async def has_stopped() -> bool:
+        await one.clock.advance(REFRESH_SECONDS)
+        return not await one.shapes.may_share(TYPE)
+
+    await until(has_stopped)
+    assert not await one.is_shared("Europe/Berlin")
