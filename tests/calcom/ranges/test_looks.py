@@ -107,8 +107,9 @@ def test_a_zone_borrows_where_its_clock_is_off_by_a_multiple_of_the_step(
 
 
 @pytest.mark.parametrize(
-    ("first", "minutes", "borrows"), [(date(2015, 6, 2), 60, True), (date(2015, 7, 21), 60, False), (date(2015, 7, 21), 30, True)]
-)  # fmt: skip
+    ("first", "minutes", "borrows"),
+    [(date(2015, 6, 2), 60, True), (date(2015, 7, 21), 60, False), (date(2015, 7, 21), 30, True)],
+)
 def test_a_clock_that_is_off_by_half_an_hour_later_in_the_window_counts(
     first: date, minutes: int, borrows: bool
 ) -> None:
