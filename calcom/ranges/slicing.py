@@ -14,6 +14,9 @@ import orjson
 from calcom.ranges.looks import Look
 from calcom.ranges.zones import told
 
+NONE_LEFT: Final = b'{"status":"success","data":{}}'
+"""What is cut out where nothing is left. Cal.com may put a message into such an answer."""
+
 _HEAD: Final = b'{"status":"success","data":{'
 _TAIL: Final = b"}}"
 _ONE_DAY: Final = re.compile(rb'"(\d{4}-\d\d-\d\d)":\[\{[^\[\]]*\}\]')
@@ -66,7 +69,8 @@ def retold(days: Days, look: Look) -> Days | None:
 def join(look: Look, parts: Sequence[Days]) -> bytes | None:
     """The look's own answer from those of its windows, in their order and in its zone; None when it must be asked for.
 
-    An empty answer must: Cal.com may put a message into it, and it is suspicious (contract 4.1).
+    `NONE_LEFT` only where each window has slots on other days: a calendar that cannot be read empties all (contract
+    4.1).
     """
     if len(parts) != len(look.windows):
         return None
@@ -83,7 +87,9 @@ def join(look: Look, parts: Sequence[Days]) -> bytes | None:
                     return None
                 if kept:
                     found.append(kept)
-    return b"%b%b%b" % (_HEAD, b",".join(found), _TAIL) if found else None
+    if not found:
+        return NONE_LEFT if all(days.texts for days in parts) else None
+    return b"%b%b%b" % (_HEAD, b",".join(found), _TAIL)
 
 
 def slice_answer(look: Look, bodies: Sequence[bytes]) -> bytes | None:

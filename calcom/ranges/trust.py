@@ -9,6 +9,9 @@ A difference alone proves nothing: the world may have changed between the two an
 A look whose windows are asked for in another zone (zones.py) needs more: that one such look in its very zone agreed.
 Where one differed twice, that may be the zone's fault, whose clocks are not the same everywhere: the zone is set
 apart, to have windows of its own, and the rest begins anew.
+
+A look with nothing left proves nothing of ranges, but shows how Cal.com words it: after `NEEDED_EMPTY` of them that
+read alike, such answers are shared too.
 """
 
 from __future__ import annotations
@@ -37,6 +40,12 @@ RECHECK: Final = 900.0
 RECHECK_SHARED: Final = 5_000
 """Answers shared by one process after which it is compared again, but never sooner than `GAP`."""
 
+NEEDED_EMPTY: Final = 3
+"""Looks with nothing left that must read alike before such are shared."""
+
+LONGEST_EMPTY: Final = 1_000
+"""Characters; a longer one is not remembered."""
+
 MOST_ZONES: Final = 64
 """How many zones are remembered of one event type; further ones have windows of their own."""
 
@@ -59,7 +68,7 @@ class Proof:
     `facts` is the digest of the settings all else was seen under. `asked` is when somebody last set out to
     compare, `checked` when one last agreed. `doubt` is the query string of the look that differed; what is off is in
     doubt too. `zones` are those whose looks were seen to agree with windows of another zone, `apart` those that were
-    seen to differ.
+    seen to differ. `empty` is what Cal.com last said where nothing was left, and `empties` how often in a row.
     """
 
     facts: str = ""
@@ -71,6 +80,8 @@ class Proof:
     off: float = 0.0
     zones: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    empty: str = ""
+    empties: int = 0
 
 
 def standing(proof: Proof, facts: str, now: float) -> Proof:
@@ -97,17 +108,30 @@ def may_borrow(proof: Proof, facts: str, now: float, zone: str) -> bool:
     return zone in held.zones or (zone not in held.apart and len(held.zones) < MOST_ZONES)
 
 
+def empty_of(proof: Proof, facts: str, now: float, terms: Terms = USUAL) -> str:
+    """What Cal.com says where nothing is left, '' while that is not certain."""
+    held = standing(proof, facts, now)
+    return held.empty if held.empties >= min(NEEDED_EMPTY, terms.needed) else ""
+
+
 def has_agreed(proof: Proof, facts: str, now: float, zone: str) -> bool:
     """Whether a look in *zone* agreed with windows of another."""
     return zone in standing(proof, facts, now).zones
 
 
 def wants_comparison(
-    proof: Proof, facts: str, now: float, shared: int = 0, terms: Terms = USUAL, borrows: str | None = None
+    proof: Proof,
+    facts: str,
+    now: float,
+    shared: int = 0,
+    terms: Terms = USUAL,
+    *,
+    borrows: str | None = None,
+    is_empty: bool = False,
 ) -> bool:
     """Whether a look should be answered by its own fetch and its windows', to compare them; *shared* answers
-    were shared since the last one, and *borrows* is the look's zone if its windows are of another. In doubt, it is
-    the doubted look that should be asked again."""
+    were shared since the last one, *borrows* is the look's zone if its windows are of another, and *is_empty* says
+    that nothing is left. In doubt, it is the doubted look that should be asked again."""
     held = standing(proof, facts, now)
     if held.off:
         return False
@@ -115,6 +139,7 @@ def wants_comparison(
         return now - max(held.doubted, held.asked) >= REPEAT_AFTER
     since = now - max(held.checked, held.asked)
     is_new = borrows is not None and borrows not in held.zones
+    is_new = is_new or (is_empty and not empty_of(held, facts, now, terms))
     if held.agreed < terms.needed or is_new or shared >= RECHECK_SHARED:
         return since >= terms.gap
     return since >= RECHECK
@@ -126,9 +151,17 @@ def set_out(proof: Proof, facts: str, now: float) -> Proof:
 
 
 def agreed(
-    proof: Proof, facts: str, look: str, now: float, terms: Terms = USUAL, borrows: str | None = None
+    proof: Proof,
+    facts: str,
+    look: str,
+    now: float,
+    terms: Terms = USUAL,
+    *,
+    borrows: str | None = None,
+    empty: str | None = None,
 ) -> Proof:
-    """A comparison of *look* agreed, *borrows* as above. A doubt is settled only by the look that raised it."""
+    """A comparison of *look* agreed, *borrows* as above; *empty* is Cal.com's answer where nothing was left. A doubt is
+    settled only by the look that raised it."""
     held = standing(proof, facts, now)
     if held.off:
         return held
@@ -136,6 +169,10 @@ def agreed(
         if look != held.doubt or now - held.doubted < REPEAT_AFTER:
             return held
         held = replace(held, doubt="", doubted=0.0)
+    if empty is not None:
+        alike = held.empties if empty == held.empty else 0
+        is_short = len(empty) <= LONGEST_EMPTY
+        return replace(held, empty=empty, empties=min(alike + 1, NEEDED_EMPTY)) if is_short else held
     if borrows is not None and borrows not in held.zones and len(held.zones) < MOST_ZONES:
         held = replace(held, zones=(*held.zones, borrows))
     if 0 < held.agreed < terms.needed and now - held.checked < terms.gap:
@@ -143,7 +180,7 @@ def agreed(
     return replace(held, agreed=min(held.agreed + 1, terms.needed), checked=now)
 
 
-def differed(proof: Proof, facts: str, look: str, now: float, borrows: str | None = None) -> Proof:
+def differed(proof: Proof, facts: str, look: str, now: float, *, borrows: str | None = None) -> Proof:
     """A comparison of *look* differed: the first time it raises a doubt, later it turns sharing off, or sets the zone
     apart that *borrows*."""
     held = standing(proof, facts, now)

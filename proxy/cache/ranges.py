@@ -13,13 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypedDict
 
 from redis.exceptions import RedisError
 
 from calcom import versions
 from calcom.account import AccountMap
-from calcom.ranges import Agreement, Days, Look, Window, compare, join, look_of, retold, split
+from calcom.ranges import NONE_LEFT, Agreement, Days, Look, Window, compare, join, look_of, retold, split
 from calcom.slots import Query, parse
 from core.clock import Clock
 from core.tasks import spawn
@@ -40,6 +40,14 @@ _RECENT: Final = Demand(max_age=5)
 
 _MOST_SPLIT: Final = 256
 _MIXED_SECONDS: Final = 3_600.0
+
+
+class New(TypedDict):
+    """What of a look may call for a comparison of its own: see `Shapes.wants_comparison`."""
+
+    borrows: str | None
+    is_empty: bool
+
 
 Asking = Callable[[Query, Call], tuple[Ask, Show]]
 """How a query is asked for, and what may be shown of its answer."""
@@ -82,6 +90,10 @@ class Ranges:
         if any(answer.status != 200 for answer in answers):
             return None
         body = self._joined(look, call, answers)
+        if body == NONE_LEFT:
+            body = self._shapes.empty(event_type)
+            if body is None:
+                self._compare(look, call, event_type, is_empty=True)
         if body is None:
             return None
         self._shapes.shared(event_type)
@@ -95,11 +107,11 @@ class Ranges:
         if self._shapes.verdict(event_type) and self._is_mixed(event_type, query.key):
             self._compare(self._look(query, event_type), call, event_type)
 
-    def _compare(self, look: Look | None, call: Call, event_type: int) -> None:
-        borrows = look.borrows if look else None
+    def _compare(self, look: Look | None, call: Call, event_type: int, *, is_empty: bool = False) -> None:
+        new = New(borrows=look.borrows if look else None, is_empty=is_empty)
         may = look is not None or self._shapes.doubted(event_type) is not None
-        if may and self._shapes.wants_comparison(event_type, borrows):
-            spawn(self._compared(borrows, call, event_type), name="ranges.compare")
+        if may and self._shapes.wants_comparison(event_type, **new):
+            spawn(self._compared(call, event_type, new), name="ranges.compare")
 
     def _is_mixed(self, event_type: int, key: str) -> bool:
         """Whether the type is looked at in more than one way."""
@@ -165,8 +177,8 @@ class Ranges:
         self._split.move_to_end(name)
         return known[1]
 
-    async def _compared(self, borrows: str | None, call: Call, event_type: int) -> None:
-        if not await self._shapes.set_out(event_type, borrows):
+    async def _compared(self, call: Call, event_type: int, new: New) -> None:
+        if not await self._shapes.set_out(event_type, **new):
             return
         doubted = self._shapes.doubted(event_type)
         path, _, text = call.target.partition(b"?")
@@ -178,9 +190,9 @@ class Ranges:
             return
         try:
             # Older windows will do as long as they agree.
-            agreement = await self._agreement(asked, look, call, NOTHING)
+            agreement, empty = await self._agreement(asked, look, call, NOTHING)
             if agreement.agrees is False:
-                agreement = await self._agreement(asked, look, call, _RECENT)
+                agreement, empty = await self._agreement(asked, look, call, _RECENT)
         except (Refused, RedisError):
             return
         name = text.decode("latin-1")
@@ -188,22 +200,27 @@ class Ranges:
             self._telemetry.compared("undecided")
         elif agreement.agrees:
             self._telemetry.compared("agreed")
-            await self._shapes.agreed(event_type, name, look.borrows)
+            await self._shapes.agreed(event_type, name, borrows=look.borrows, empty=empty)
         else:
             self._telemetry.compared("differed")
-            was_turned_off = await self._shapes.differed(event_type, name, look.borrows)
+            was_turned_off = await self._shapes.differed(event_type, name, borrows=look.borrows)
             extra = {"event_type": event_type, "differs": agreement.detail, "turned_off": was_turned_off}
             _log.warning("ranges.differed", extra=extra | {"zone": look.borrows})
 
-    async def _agreement(self, asked: Query, look: Look, call: Call, demand: Demand) -> Agreement:
-        """Whether the answer to *asked* is that cut out of windows that *demand* allows. Raises Refused, RedisError."""
+    async def _agreement(
+        self, asked: Query, look: Look, call: Call, demand: Demand
+    ) -> tuple[Agreement, str | None]:
+        """Whether the answer to *asked* is that cut out of windows that *demand* allows, and the answer where none are
+        left. Raises Refused, RedisError."""
         whole = self._asking(asked, call)
         parts = [self._window(window, call) for window in look.windows]
         exact = await self._serving.answer(*whole, _RECENT)
         windows = await self._answers(parts, demand)
         if exact.status != 200 or not await self._are_all_current([whole, *parts]):
-            return Agreement(None)
-        return compare(exact.body, self._joined(look, call, windows))
+            return Agreement(None), None
+        derived = self._joined(look, call, windows)
+        agreement = compare(exact.body, derived)
+        return agreement, exact.body.decode("utf-8", "replace") if derived == NONE_LEFT else None
 
     async def _are_all_current(self, asked: Sequence[tuple[Ask, Show]]) -> bool:
         """Whether nothing was written since that concerns any of the answers: all are good for one generation."""

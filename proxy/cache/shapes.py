@@ -93,16 +93,25 @@ class Shapes:
         copy that `may_share` keeps."""
         return trust.has_agreed(self._known(event_type), self._judge(event_type)[1], self._now(), zone)
 
-    def wants_comparison(self, event_type: int, borrows: str | None = None) -> bool:
+    def empty(self, event_type: int) -> bytes | None:
+        """What Cal.com answers where nothing is left, None while that is not certain; by the copy that `may_share`
+        keeps."""
+        facts = self._judge(event_type)[1]
+        return trust.empty_of(self._known(event_type), facts, self._now(), self._terms).encode() or None
+
+    def wants_comparison(
+        self, event_type: int, *, borrows: str | None = None, is_empty: bool = False
+    ) -> bool:
         """Whether a look should be asked for as it is and by its windows, to compare: by the copy that
-        `may_share` keeps. *borrows* is the look's zone, if its windows are asked for in another. `set_out` decides
-        who does it."""
+        `may_share` keeps. *borrows* is the look's zone, if its windows are asked for in another; *is_empty* says that
+        nothing is left. `set_out` decides who does it."""
         verdict, facts = self._judge(event_type)
         if not verdict or self._copy is None:
             return False
-        shared = self._shared.get(event_type, 0)
-        known = self._known(event_type)
-        return trust.wants_comparison(known, facts, self._now(), shared, self._terms, borrows)
+        known, shared = self._known(event_type), self._shared.get(event_type, 0)
+        return trust.wants_comparison(
+            known, facts, self._now(), shared, self._terms, borrows=borrows, is_empty=is_empty
+        )
 
     def doubted(self, event_type: int) -> str | None:
         """The query string of the look that differed, to be compared again; None where there is no doubt."""
@@ -114,32 +123,38 @@ class Shapes:
         """An answer was cut out of windows and given."""
         self._shared[event_type] = self._shared.get(event_type, 0) + 1
 
-    async def set_out(self, event_type: int, borrows: str | None = None) -> bool:
+    async def set_out(self, event_type: int, *, borrows: str | None = None, is_empty: bool = False) -> bool:
         """Whether it falls to the caller to compare; once in a while, over the whole fleet."""
         shared = self._shared.get(event_type, 0)
 
         def change(proof: Proof, facts: str, now: float) -> Proof:
-            wanted = trust.wants_comparison(proof, facts, now, shared, self._terms, borrows)
+            wanted = trust.wants_comparison(
+                proof, facts, now, shared, self._terms, borrows=borrows, is_empty=is_empty
+            )
             return trust.set_out(proof, facts, now) if wanted else proof
 
         return await self._change(event_type, change) is not None
 
-    async def agreed(self, event_type: int, look: str, borrows: str | None = None) -> None:
-        """A comparison of *look*, a query string, agreed; both its answers were good for one generation."""
-        self._shared.pop(event_type, None)
+    async def agreed(
+        self, event_type: int, look: str, *, borrows: str | None = None, empty: str | None = None
+    ) -> None:
+        """A comparison of *look*, a query string, agreed; both its answers were good for one generation. *empty* is
+        Cal.com's answer where nothing was left."""
+        if empty is None:
+            self._shared.pop(event_type, None)
         terms = self._terms
 
         def change(proof: Proof, facts: str, now: float) -> Proof:
-            return trust.agreed(proof, facts, look, now, terms, borrows)
+            return trust.agreed(proof, facts, look, now, terms, borrows=borrows, empty=empty)
 
         await self._change(event_type, change)
 
-    async def differed(self, event_type: int, look: str, borrows: str | None = None) -> bool:
+    async def differed(self, event_type: int, look: str, *, borrows: str | None = None) -> bool:
         """A comparison of *look* differed, with both answers good for one generation. True when this turned
         sharing off, or off for a zone that *borrows*."""
 
         def change(proof: Proof, facts: str, now: float) -> Proof:
-            return trust.differed(proof, facts, look, now, borrows)
+            return trust.differed(proof, facts, look, now, borrows=borrows)
 
         changed = await self._change(event_type, change)
         return changed is not None and not (changed.doubt and not changed.off)

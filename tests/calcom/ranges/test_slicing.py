@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from calcom.ranges import retold, slice_answer, split
+from calcom.ranges import NONE_LEFT, retold, slice_answer, split
 from tests.calcom.ranges.test_looks import looked
 
 
@@ -45,7 +45,7 @@ def test_days_outside_are_left_out_and_those_inside_copied() -> None:
 
 def test_a_slot_that_runs_over_the_end_is_left_out() -> None:
     assert cut("2026-03-05", "2026-03-05") == body(day("2026-03-05", "09:00", "23:30"))
-    assert cut("2026-03-05", "2026-03-05T09:29:58Z") is None
+    assert cut("2026-03-05", "2026-03-05T09:29:58Z") == NONE_LEFT
     assert cut("2026-03-05", "2026-03-05T09:29:59Z") == body(day("2026-03-05", "09:00"))
 
 
@@ -70,9 +70,16 @@ def test_a_range_that_begins_in_the_minute_of_a_slot_is_asked() -> None:
     assert cut("2026-03-04T09:01:30Z", "2026-03-04") == body(day("2026-03-04", "09:30"))
 
 
-def test_nothing_left_is_asked_for() -> None:
-    assert cut("2026-03-06", "2026-03-06") is None
+def test_nothing_left_of_a_window_with_slots_is_an_empty_answer() -> None:
+    assert cut("2026-03-06", "2026-03-06") == NONE_LEFT == body()
+    assert cut("2026-03-06", "2026-03-06", timeZone="Europe/Berlin") == NONE_LEFT
+
+
+def test_a_window_without_any_slot_says_nothing() -> None:
     assert cut("2026-03-06", "2026-03-06", body()) is None
+    late = body(day("2026-04-20", "09:00"))
+    assert cut("2026-03-08", "2026-04-16", WHOLE, body()) is None
+    assert cut("2026-03-08", "2026-04-16", WHOLE, late) == NONE_LEFT
 
 
 def test_two_windows_are_joined_without_repeating_a_day() -> None:

@@ -168,6 +168,40 @@ def test_zones_are_remembered_up_to_a_number_and_further_ones_have_windows_of_th
     assert trust.may_borrow(proof, "f", T, "zone 0")
 
 
+EMPTY = '{"status":"success","data":{}}'
+
+
+def test_looks_with_nothing_left_are_shared_once_enough_of_them_read_alike_in_a_row() -> None:
+    proof = proven()
+    for at in range(trust.NEEDED_EMPTY):
+        assert trust.empty_of(proof, "f", T) == ""
+        assert trust.wants_comparison(proof, "f", T + trust.GAP, is_empty=True)
+        proof = trust.agreed(proof, "f", f"look {at}", T, empty=EMPTY)
+    assert trust.empty_of(proof, "f", T) == EMPTY
+    assert not trust.wants_comparison(proof, "f", T + trust.GAP, is_empty=True)
+    worded = trust.agreed(proof, "f", "look", T, empty="another")
+    assert trust.empty_of(worded, "f", T) == ""
+    assert trust.empty_of(proof, "g", T) == "", "under other settings nothing is known"
+
+
+def test_looks_with_nothing_left_prove_neither_a_type_nor_a_zone() -> None:
+    proof = Proof()
+    for at in range(2 * trust.NEEDED):
+        proof = trust.agreed(proof, "f", "look", T + at * trust.GAP, borrows="Europe/Berlin", empty=EMPTY)
+    assert not trust.may_share(proof, "f", T)
+    assert not trust.has_agreed(proof, "f", T, "Europe/Berlin")
+
+
+def test_a_doubted_look_with_nothing_left_settles_its_doubt() -> None:
+    doubted = trust.differed(proven(), "f", "odd", T)
+    assert trust.may_share(trust.agreed(doubted, "f", "odd", T + 3, empty=EMPTY), "f", T + 3)
+
+
+def test_an_endless_empty_answer_is_not_remembered() -> None:
+    proof = proven()
+    assert trust.agreed(proof, "f", "look", T, empty="x" * (trust.LONGEST_EMPTY + 1)) == proof
+
+
 Step = tuple[str, str, float]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -39,17 +39,21 @@ from tests.calcom.reach.desk import SLOTS, Desk
 from tests.proxy.running import settings
 from tests.proxy.waiting import until
 
+EMPTY = b'{"status":"success","data":{}}'
 TYPE = 101  # 30 minutes, weekdays in Berlin
 ODD = "Asia/Tokyo"
 
 
 class CalCom(httpx2.AsyncBaseTransport):
-    """Answers looks out of a desk; in the zones of `odd` slots begin at other minutes."""
+    """Answers looks out of a desk; in the zones of `odd` slots begin at other minutes, an empty answer has the
+    `message`, and while a calendar `is_broken` all are empty."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.asked: list[dict[str, str]] = []
         self.odd: set[str] = set()
+        self.message = ""
+        self.is_broken = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         target = request.extensions["target"].decode()
@@ -60,7 +64,9 @@ class CalCom(httpx2.AsyncBaseTransport):
 
     def says(self, params: dict[str, str]) -> bytes:
         """The answer to a look."""
-        body = body_of(self.desk, params)
+        body = EMPTY if self.is_broken else body_of(self.desk, params)
+        if body == EMPTY and self.message:
+            return b'{"status":"success","data":{},"message":"%b"}' % self.message.encode()
         return body.replace(b":30:00.000", b":40:00.000") if params.get("timeZone") in self.odd else body
 
     @property
@@ -94,11 +100,14 @@ class Process:
             await redis.hset(keys.shapes, name, orjson.dumps(proof | times))
         await self.clock.advance(REFRESH_SECONDS)
 
-    async def ask(self, zone: str | None) -> tuple[Answer, bool]:
-        """The answer to a look that nobody had before, and whether it is Cal.com's."""
-        self.ahead += 1
-        first = self.calcom.desk.now.date() + timedelta(days=2 + self.ahead % 20)
-        last = first + timedelta(days=7 + self.ahead // 20)
+    async def ask(
+        self, zone: str | None, first: date | None = None, last: date | None = None
+    ) -> tuple[Answer, bool]:
+        """The answer to a look, and whether it is Cal.com's; without days, to one that nobody had before."""
+        if first is None or last is None:
+            self.ahead += 1
+            first = self.calcom.desk.now.date() + timedelta(days=2 + self.ahead % 20)
+            last = first + timedelta(days=7 + self.ahead // 20)
         params = {"eventTypeId": str(TYPE), "start": str(first), "end": str(last)}
         params |= {"timeZone": zone} if zone else {}
         query = parse(urlencode(params), SLOTS)
@@ -106,9 +115,9 @@ class Process:
         answer = await self.slots.answer(query, call(params))
         return answer, answer.body == self.calcom.says(params)
 
-    async def is_shared(self, zone: str | None) -> bool:
-        """Whether the next look in a zone, which is answered as Cal.com would, is answered out of windows."""
-        answer, is_right = await self.ask(zone)
+    async def is_shared(self, zone: str | None, first: date | None = None, last: date | None = None) -> bool:
+        """Whether a look, which is answered as Cal.com would, is answered out of windows."""
+        answer, is_right = await self.ask(zone, first, last)
         assert is_right
         return "range" in answer.cache_status
 
@@ -230,4 +239,32 @@ async def test_a_difference_that_came_later_is_found_and_stops_sharing(
         return not await one.shapes.may_share(TYPE)
 
     await until(has_stopped)
+    assert not await one.is_shared("Europe/Berlin")
+
+
+async def test_a_day_with_nothing_left_is_shared_once_it_is_known_how_calcom_says_so(one: Process) -> None:
+    await one.settle("Europe/Berlin")
+    one.calcom.message = "None."
+    today = one.calcom.desk.now.date()
+    saturdays = [today + timedelta(days=at) for at in range(2, 30) if (today.weekday() + at) % 7 == 5]
+    exact = one.calcom.exact
+    assert not await one.is_shared("Europe/Berlin", saturdays[0], saturdays[0])
+    assert one.calcom.exact == exact + 1
+    await until(lambda: one.is_shared("Europe/Berlin", saturdays[0], saturdays[0]))
+    before = len(one.calcom.asked)
+    for day in saturdays[1:]:
+        assert await one.is_shared("Europe/Berlin", day, day)
+    assert len(one.calcom.asked) == before
+
+
+async def test_a_window_without_any_slot_is_not_believed(one: Process, redis: Redis) -> None:
+    await one.settle("Europe/Berlin")
+    today = one.calcom.desk.now.date()
+    sunday = today + timedelta(days=13 - today.weekday())
+    await until(lambda: one.is_shared("Europe/Berlin", sunday, sunday))
+    one.calcom.is_broken = True
+    # As if their time were over.
+    for name in await redis.keys("*:e:*"):
+        await redis.delete(name)
+    assert not await one.is_shared("Europe/Berlin", sunday, sunday)
     assert not await one.is_shared("Europe/Berlin")
