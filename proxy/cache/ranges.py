@@ -27,7 +27,9 @@ from proxy.cache.directives import NOTHING, Demand
 from proxy.cache.fetch import Ask
 from proxy.cache.serving import Answer, Serving, Show, hit_status
 from proxy.cache.shapes import Shapes
+from proxy.cache.stamps import Fields, but_days
 from proxy.cache.store import Store
+from proxy.cache.warm import Warm
 from proxy.governor.purpose import Purpose
 from proxy.refusals import Refused
 from proxy.telemetry import Telemetry
@@ -75,6 +77,8 @@ class Ranges:
         self._clock = clock
         self._split: OrderedDict[tuple[str, str | None], tuple[bytes, Days | None]] = OrderedDict()
         self._mixed: dict[int, tuple[str, float]] = {}
+        self._warm = Warm(serving.again, clock)
+        self.bumped = self._warm.bumped
 
     async def answer(self, query: Query, call: Call, event_type: int) -> Answer | None:
         """The answer to *query*, joined of windows; `None` when it is to be asked for as it is. Raises Refused."""
@@ -85,22 +89,33 @@ class Ranges:
             return None
         if look.borrows is not None and not self._shapes.has_agreed(event_type, look.borrows):
             return None
-        asked = [self._window(window, call) for window in look.windows]
+        fields = self._asking(query, call)[0].fields
+        asked = [self._window(window, call, fields) for window in look.windows]
+        for ask, _ in asked:
+            self._warm.looked(ask)
         answers = await self._answers(asked, NOTHING)
         if any(answer.status != 200 for answer in answers):
             return None
         body = self._joined(look, call, answers)
         if body == NONE_LEFT:
-            body = self._shapes.empty(event_type)
-            if body is None:
-                self._compare(look, call, event_type, is_empty=True)
+            body = self._none_left(look, call, event_type, answers)
         if body is None:
             return None
         self._shapes.shared(event_type)
         self._telemetry.shared()
         # What is shared all the time is asked for as it is by nobody, and must be compared all the same.
         self._compare(look, call, event_type)
-        return _combined(answers, body, {field for ask, _ in asked for field in ask.fields})
+        return _combined(answers, body, fields)
+
+    def _none_left(self, look: Look, call: Call, event_type: int, answers: list[Answer]) -> bytes | None:
+        """What Cal.com says where nothing is left; None when that is to be asked for."""
+        if any(answer.is_lacking for answer in answers):
+            # There may be more than that, and it is all the caller asked about.
+            return None
+        said = self._shapes.empty(event_type)
+        if said is None:
+            self._compare(look, call, event_type, is_empty=True)
+        return said
 
     def compare(self, query: Query, call: Call, event_type: int) -> None:
         """See to it, behind the answer, that what windows would have said is compared when it is time."""
@@ -134,9 +149,11 @@ class Ranges:
             may_borrow=self._shapes.may_borrow(event_type, zone),
         )
 
-    def _window(self, window: Window, call: Call) -> tuple[Ask, Show]:
+    def _window(self, window: Window, call: Call, fields: Fields) -> tuple[Ask, Show]:
+        """A window of a look that reads *fields*: what is written to other days leaves what the look takes as it is."""
         target = call.target.partition(b"?")[0] + b"?" + window.query_string.encode()
-        return self._asking(window.query, replace(call, target=target))
+        ask, show = self._asking(window.query, replace(call, target=target))
+        return replace(ask, part=fields), show
 
     async def _answers(self, asked: Sequence[tuple[Ask, Show]], demand: Demand) -> list[Answer]:
         if len(asked) == 1:
@@ -213,7 +230,7 @@ class Ranges:
         """Whether the answer to *asked* is that cut out of windows that *demand* allows, and the answer where none are
         left. Raises Refused, RedisError."""
         whole = self._asking(asked, call)
-        parts = [self._window(window, call) for window in look.windows]
+        parts = [self._window(window, call, whole[0].fields) for window in look.windows]
         exact = await self._serving.answer(*whole, _RECENT)
         windows = await self._answers(parts, demand)
         if exact.status != 200 or not await self._are_all_current([whole, *parts]):
@@ -225,7 +242,8 @@ class Ranges:
     async def _are_all_current(self, asked: Sequence[tuple[Ask, Show]]) -> bool:
         """Whether nothing was written since that concerns any of the answers: all are good for one generation."""
         for ask, _ in asked:
-            looked = await self._store.lookup(ask.digest, ask.fields)
+            fields, is_part = ask.part or ask.fields, ask.part is not None
+            looked = await self._store.lookup(ask.digest, fields, is_part=is_part)
             if looked.entry is None or looked.overlays:
                 return False
         return True
@@ -234,8 +252,8 @@ class Ranges:
 _ORDER: Final = ("hit", "stale", "coalesced", "miss")
 
 
-def _combined(answers: list[Answer], body: bytes, fields: set[str]) -> Answer:
-    """One answer of several, which read *fields*: as old as the oldest, and got in the dearest of their ways."""
+def _combined(answers: list[Answer], body: bytes, fields: Fields) -> Answer:
+    """One answer, which reads *fields*, of several: as old as the oldest, and got in the dearest of their ways."""
     dearest = max(answers, key=lambda answer: _ORDER.index(answer.outcome))
     if dearest.outcome not in ("hit", "stale"):
         status = f"{dearest.cache_status}; detail=range"
@@ -254,7 +272,7 @@ def _combined(answers: list[Answer], body: bytes, fields: set[str]) -> Answer:
             fresh_until=now + left,
             usable_until=now + left,
             cost=max(one.cost for one in kept),
-            fields=tuple(fields.union(*(one.fields for one in kept))),
+            fields=tuple({*fields, *(field for one in kept for field in but_days(one.fields))}),
         )
-    status = hit_status(left, "range")
+    status = hit_status(left, "overlay" if any(answer.is_lacking for answer in answers) else "range")
     return Answer(200, dearest.headers, body, dearest.outcome, status, age, entry, answers[0].now, left=left)

@@ -52,6 +52,8 @@ class SlotsCache:
         self._ranges = (
             ranges(lambda query, call: self._asking(query, call, types_of(query))) if ranges else None
         )
+        if self._ranges is not None:
+            near.listen(self._ranges.bumped)
         self._lives = lives
         self._types_of = types_of
         self._notice_of = notice_of

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from calcom import ratelimit
 from calcom.account import resolve
+from calcom.overlay import Overlay, dumped
 from calcom.paths import classify
 from calcom.ranges import trust
 from calcom.ranges.trust import Terms
@@ -88,9 +89,19 @@ class CalCom(httpx2.AsyncBaseTransport):
 class Process:
     """One process that needs a single agreement, and its Cal.com."""
 
-    def __init__(self, slots: SlotsCache, shapes: Shapes, calcom: CalCom, clock: FakeClock) -> None:
-        self.slots, self.shapes, self.calcom, self.clock = slots, shapes, calcom, clock
+    def __init__(
+        self, slots: SlotsCache, shapes: Shapes, store: Store, near: Near, calcom: CalCom, clock: FakeClock
+    ) -> None:
+        self.slots, self.shapes, self.store, self.near = slots, shapes, store, near
+        self.calcom, self.clock = calcom, clock
         self.ahead = 0
+
+    async def write(self, day: date, overlay: str = "", *, is_heard: bool = False) -> None:
+        """Something is written that touches the type on a day."""
+        fields = (f"{TYPE}:{day.toordinal()}", "?", f"T{TYPE}")
+        generation = await self.store.write_end("w", known=True, fields=fields, overlay=overlay)
+        if is_heard:
+            self.near.bumped(generation, fields, "w")
 
     async def pass_by(self, seconds: float, redis: Redis, keys: Keys) -> None:
         """Make all that was found out so much older: Redis goes by its own clock."""
@@ -152,6 +163,7 @@ async def process(redis: Redis, redis_url: str, keys: Keys, folder: Path) -> Asy
         calls = calls_of(config, calcom, redis, keys, telemetry, clock)
         fetcher = Fetcher(store, calls, telemetry, clock, arrivals=Arrivals())
         serving = Serving(store, fetcher, writes, telemetry, clock, scope="slots", stale=30.0, eagerness=0.0)
+        near = Near(most_entries=0, most_bytes=0)
         shapes = Shapes(redis, keys, clock, lambda: desk.account, Terms(needed=1, gap=0.0))
 
         def ranges(asking: Asking) -> Ranges:
@@ -162,12 +174,12 @@ async def process(redis: Redis, redis_url: str, keys: Keys, folder: Path) -> Asy
             fetcher,
             lives=Lives(ttl=60.0, stale=30.0, stale_if_error=60.0),
             types_of=lambda query: resolve(desk.account, dict(query.parameters)),
-            near=Near(most_entries=0, most_bytes=0),
+            near=near,
             telemetry=telemetry,
             clock=clock,
             ranges=ranges,
         )
-        yield Process(slots, shapes, calcom, clock)
+        yield Process(slots, shapes, store, near, calcom, clock)
 
 
 @pytest_asyncio.fixture
@@ -268,3 +280,53 @@ async def test_a_window_without_any_slot_is_not_believed(one: Process, redis: Re
         await redis.delete(name)
     assert not await one.is_shared("Europe/Berlin", sunday, sunday)
     assert not await one.is_shared("Europe/Berlin")
+
+
+async def test_what_is_written_to_one_day_leaves_the_looks_at_others(one: Process) -> None:
+    await one.settle("Europe/Berlin")
+    today = one.calcom.desk.now.date()
+    booked = today + timedelta(days=10)
+    await one.write(booked)
+    one.calcom.asked.clear()
+    for first, last in ((2, 8), (12, 15), (12, 26)):
+        assert await one.is_shared(
+            "Europe/Berlin", today + timedelta(days=first), today + timedelta(days=last)
+        )
+    assert not one.calcom.asked
+    answer, is_right = await one.ask("Europe/Berlin", booked, booked + timedelta(days=6))
+    assert is_right
+    assert "fwd=stale" in answer.cache_status
+    assert one.calcom.windows == {"UTC"}
+    assert await one.is_shared("Europe/Berlin", booked, booked + timedelta(days=5))
+
+
+async def test_an_answer_less_what_was_taken_says_so_and_is_not_empty(one: Process) -> None:
+    await one.settle("Europe/Berlin")
+    today = one.calcom.desk.now.date()
+    saturday = today + timedelta(days=12 - today.weekday())
+    await until(lambda: one.is_shared("Europe/Berlin", saturday, saturday))
+    booked = saturday + timedelta(days=2)
+    begin = int(datetime(booked.year, booked.month, booked.day, tzinfo=UTC).timestamp())
+    await one.write(booked, dumped(Overlay({TYPE: ((begin, begin + 86_400),)})))
+    lacking, _ = await one.ask("Europe/Berlin", booked, booked + timedelta(days=6))
+    assert "detail=overlay" in lacking.cache_status
+    assert str(booked).encode() not in lacking.body
+    # What is refreshed behind it may be here by now, and is whole; nothing else may be said of that day alone.
+    answer, is_right = await one.ask("Europe/Berlin", booked, booked)
+    assert is_right
+    assert str(booked).encode() in answer.body
+
+
+async def test_a_window_that_is_looked_at_is_there_again_before_anybody_waits_for_it(one: Process) -> None:
+    await one.settle("Europe/Berlin")
+    today = one.calcom.desk.now.date()
+    booked = today + timedelta(days=10)
+    assert await one.is_shared("Europe/Berlin", booked, booked + timedelta(days=6))
+    one.calcom.asked.clear()
+    await one.write(booked, is_heard=True)
+    await until(lambda: one.calcom.windows == {"UTC"})
+    answer, is_right = await one.ask("Europe/Berlin", booked, booked + timedelta(days=5))
+    assert is_right
+    # It may still be on its way from Cal.com, but nobody asks once more.
+    assert "hit" in answer.cache_status or "collapsed" in answer.cache_status
+    assert len(one.calcom.asked) == 1
