@@ -58,11 +58,11 @@ def retold(days: Days, look: Look) -> Days | None:
         return days
     found: dict[bytes, list[bytes]] = {}
     for text in days.texts.values():
-        slots = told(text, look.zone)
-        if slots is None:
+        parts = told(text, look.zone)
+        if parts is None:
             return None
-        for day, slot in slots:
-            found.setdefault(day, []).append(slot)
+        for day, slots in parts:
+            found.setdefault(day, []).append(slots)
     return Days({day.decode(): b'"%b":[%b]' % (day, b",".join(slots)) for day, slots in found.items()})
 
 
@@ -124,9 +124,10 @@ def _cut(look: Look, text: bytes) -> bytes | None:
         starts = [_instant(one, one.index(_START)) for one in slots]
     except (TypeError, ValueError):
         return None
-    if any(look.within <= start < look.earliest for start in starts):
+    within, earliest, latest = look.within, look.earliest, look.latest
+    if any(within <= start < earliest for start in starts):
         return None
-    kept = [slot for slot, start in zip(slots, starts, strict=True) if look.earliest <= start <= look.latest]
+    kept = [slot for slot, start in zip(slots, starts, strict=True) if earliest <= start <= latest]
     return b"%b%b}]" % (text[:opening], b"},{".join(kept)) if kept else b""
 
 

@@ -54,9 +54,13 @@ def begins_alike(zone: ZoneInfo, step: timedelta, first: date, last: date) -> bo
     )
 
 
-def told(text: bytes, zone: ZoneInfo) -> list[tuple[bytes, bytes]] | None:
-    """The slots of one day of an answer in UTC, each as (its day in the zone, its text there), in their order; None
-    when *text*, `"2026-03-03":[{"start":…}]` and JSON, is not understood."""
+@lru_cache(maxsize=2048)
+def told(text: bytes, zone: ZoneInfo) -> tuple[tuple[bytes, bytes], ...] | None:
+    """One day of an answer in UTC, as each of its days in the zone and the slots of that, with commas between; None
+    when *text*, `"2026-03-03":[{"start":…}]` and JSON, is not understood.
+
+    Remembered, since when a window is asked for again most of its days read as before.
+    """
     slots = list(_SLOT.finditer(text))
     if sum(slot.end() - slot.start() for slot in slots) + len(slots) - 1 + _AROUND != len(text):
         return None
@@ -69,7 +73,7 @@ def told(text: bytes, zone: ZoneInfo) -> list[tuple[bytes, bytes]] | None:
             clock = clocks[day] = _clock(zone, date.fromisoformat(day.decode()))
         return clock.show(time)
 
-    found = []
+    found: dict[bytes, list[bytes]] = {}
     try:
         for slot in slots:
             start_day, start_time, end_day, end_time, rest = slot.groups()
@@ -77,10 +81,10 @@ def told(text: bytes, zone: ZoneInfo) -> list[tuple[bytes, bytes]] | None:
                 return None
             day, start = local(start_day, start_time)
             end = b"" if end_day is None else b',"end":"%b"' % local(end_day, end_time)[1]
-            found.append((day, b'{"start":"%b"%b%b}' % (start, end, rest)))
+            found.setdefault(day, []).append(b'{"start":"%b"%b%b}' % (start, end, rest))
     except (KeyError, ValueError):
         return None
-    return found
+    return tuple((day, b",".join(texts)) for day, texts in found.items())
 
 
 @dataclass(frozen=True, slots=True)

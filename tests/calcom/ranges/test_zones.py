@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from random import Random
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -35,10 +36,12 @@ def shown(day: date, zone: ZoneInfo) -> None:
         day,
         ",".join('{"start":"%s:00.000Z"}' % one.strftime("%Y-%m-%dT%H:%M") for one in moments),  # noqa: UP031
     )
-    wanted = [
-        (str(local.date()).encode(), b'{"start":"%b"}' % local.isoformat(timespec="milliseconds").encode())
-        for local in (one.astimezone(zone) for one in moments)
-    ]
+    found = [one.astimezone(zone) for one in moments]
+    slots = [(str(one.date()), '{"start":"%s"}' % one.isoformat(timespec="milliseconds")) for one in found]  # noqa: UP031
+    wanted = tuple(
+        (date.encode(), ",".join(slot for _, slot in group).encode())
+        for date, group in groupby(slots, lambda one: one[0])
+    )
     assert told(text.encode(), zone) == wanted
 
 
