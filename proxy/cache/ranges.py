@@ -91,8 +91,8 @@ class Ranges:
             return None
         fields = self._asking(query, call)[0].fields
         asked = [self._window(window, call, fields) for window in look.windows]
-        for ask, _ in asked:
-            self._warm.looked(ask)
+        for ask, show in asked:
+            self._warm.looked(ask, show)
         answers = await self._answers(asked, NOTHING)
         if any(answer.status != 200 for answer in answers):
             return None

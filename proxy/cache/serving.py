@@ -131,14 +131,17 @@ class Serving:
         """Seconds before an answer's end from which a look shall decide whether to refresh it."""
         return early(cost, eagerness=self._eagerness, luck=self._luck())
 
-    async def again(self, ask: Ask, generation: int) -> None:
-        """Ask again at once, behind everybody's back, for whoever will have to see *generation*."""
-        behind = replace(ask, call=replace(ask.call, purpose=Purpose.REVALIDATE), reason="warm")
+    async def again(self, ask: Ask, show: Show, generation: int) -> None:
+        """Ask again, behind everybody's back, for whoever will have to see *generation*; not where what is kept can be
+        shown to them less what was taken, since then nobody has to wait."""
+        behind = replace(ask, call=replace(ask.call, purpose=Purpose.REVALIDATE), reason="warm", part=None)
         fetch = self._fetcher.fetch
         try:
-            await self._flights.board(ask.digest, generation, lambda flight: fetch(flight, behind))
-        except Refused as refusal:
-            _log.info("cache.not_refreshed", extra={"reason": refusal.reason})
+            looked = await self._store.lookup(ask.digest, ask.fields)
+            if looked.entry is None or show(looked.entry, looked) is None:
+                await self._flights.board(ask.digest, generation, lambda flight: fetch(flight, behind))
+        except (Refused, RedisError) as error:
+            _log.info("cache.not_refreshed", extra={"reason": getattr(error, "reason", "redis")})
 
     def _judge(self, looked: Looked, demand: Demand) -> Verdict:
         if looked.entry is None or not self._writes.is_settled:

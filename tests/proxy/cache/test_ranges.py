@@ -31,6 +31,7 @@ from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer, Serving
 from proxy.cache.shapes import REFRESH_SECONDS, Shapes
 from proxy.cache.store import Store, Timing
+from proxy.cache.warm import GAP
 from proxy.telemetry import Telemetry
 from proxy.upstream import Call
 from proxy.wiring import calls_of
@@ -330,3 +331,26 @@ async def test_a_window_that_is_looked_at_is_there_again_before_anybody_waits_fo
     # It may still be on its way from Cal.com, but nobody asks once more.
     assert "hit" in answer.cache_status or "collapsed" in answer.cache_status
     assert len(one.calcom.asked) == 1
+
+
+async def test_what_can_be_shown_less_what_was_taken_is_not_asked_for_before_somebody_looks(
+    one: Process,
+) -> None:
+    await one.settle("Europe/Berlin")
+    booked = one.calcom.desk.now.date() + timedelta(days=10)
+    assert await one.is_shared("Europe/Berlin", booked, booked + timedelta(days=6))
+    one.calcom.asked.clear()
+    await one.write(booked, dumped(Overlay({TYPE: ()})), is_heard=True)
+    await one.clock.advance(2 * GAP)
+    assert not one.calcom.asked
+    assert (
+        "detail=overlay"
+        in (await one.ask("Europe/Berlin", booked, booked + timedelta(days=5)))[0].cache_status
+    )
+
+    async def is_asked_for() -> bool:
+        # It waits until Cal.com's own cache cannot answer with the past, so that bookings in a row cost one call.
+        await one.clock.advance(0.1)
+        return len(one.calcom.asked) == 1
+
+    await until(is_asked_for)
