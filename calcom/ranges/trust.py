@@ -163,7 +163,7 @@ def agreed(
     """A comparison of *look* agreed, *borrows* as above; *empty* is Cal.com's answer where nothing was left. A doubt is
     settled only by the look that raised it."""
     held = standing(proof, facts, now)
-    if held.off:
+    if held.off or borrows in held.apart:
         return held
     if held.doubt:
         if look != held.doubt or now - held.doubted < REPEAT_AFTER:
@@ -184,7 +184,8 @@ def differed(proof: Proof, facts: str, look: str, now: float, *, borrows: str | 
     """A comparison of *look* differed: the first time it raises a doubt, later it turns sharing off, or sets the zone
     apart that *borrows*."""
     held = standing(proof, facts, now)
-    if held.off:
+    # What comes late of a zone that was set apart meanwhile is known already.
+    if held.off or borrows in held.apart:
         return held
     if not held.doubt:
         return replace(held, doubt=look, doubted=now)

@@ -150,6 +150,12 @@ def test_a_zone_that_differs_twice_is_set_apart_and_the_rest_begins_anew() -> No
     assert not trust.may_borrow(again, "f", T + 60, "Asia/Tokyo")
 
 
+@pytest.mark.parametrize("outcome", ["agreed", "differed"])
+def test_what_comes_late_of_a_zone_that_was_set_apart_changes_nothing(outcome: str) -> None:
+    apart = Proof("f", agreed=2, checked=T, zones=("Europe/Berlin",), apart=("Asia/Tokyo",))
+    assert getattr(trust, outcome)(apart, "f", "odd", T + 60, borrows="Asia/Tokyo") == apart
+
+
 def test_a_look_in_its_own_windows_turns_the_type_off_whatever_was_set_apart() -> None:
     apart = trust.differed(
         trust.differed(proven(), "f", "odd", T, borrows="Asia/Tokyo"), "f", "odd", T + 3, borrows="Asia/Tokyo"
