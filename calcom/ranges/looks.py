@@ -94,7 +94,8 @@ def look_of(
     length = length_of(facts, values.get("duration"))
     bounds = _bounds(values["start"], values["end"])
     name = values.get("timeZone", "")
-    zone = _zone(name)
+    # One that is given and empty is not for us to judge.
+    zone = _zone(name) if "timeZone" in values else ZoneInfo(SHARED)
     if not verdict or length is None or bounds is None or zone is None:
         return None
     # A slot must end by the end of the range, which counts the second it names.
@@ -168,6 +169,6 @@ def _bounds(start_text: str, end_text: str) -> tuple[datetime, datetime] | None:
 
 def _zone(name: str) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name or "UTC")
+        return ZoneInfo(name)
     except (KeyError, OSError, ValueError):
         return None

@@ -80,8 +80,9 @@ class Ranges:
         self._warm = Warm(serving.again, clock)
         self.bumped = self._warm.bumped
 
-    async def answer(self, query: Query, call: Call, event_type: int) -> Answer | None:
-        """The answer to *query*, joined of windows; `None` when it is to be asked for as it is. Raises Refused."""
+    async def answer(self, query: Query, call: Call, event_type: int, fields: Fields) -> Answer | None:
+        """The answer to *query*, which reads *fields*, joined of windows; `None` when it is to be asked for as it is.
+        Raises Refused."""
         if not self._is_mixed(event_type, query.key) or not await self._shapes.may_share(event_type):
             return None
         look = self._look(query, event_type)
@@ -89,7 +90,6 @@ class Ranges:
             return None
         if look.borrows is not None and not self._shapes.has_agreed(event_type, look.borrows):
             return None
-        fields = self._asking(query, call)[0].fields
         asked = [self._window(window, call, fields) for window in look.windows]
         for ask, show in asked:
             self._warm.looked(ask, show)

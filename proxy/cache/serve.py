@@ -73,7 +73,7 @@ class SlotsCache:
         event_type = next(iter(types)) if self._ranges and types and len(types) == 1 else None
         answer = None
         if self._ranges and event_type is not None and demand == NOTHING:
-            answer = await self._ranges.answer(query, call, event_type)
+            answer = await self._ranges.answer(query, call, event_type, ask.fields)
         if answer is None:
             answer = await self._serving.answer(ask, show, demand)
             if self._ranges and event_type is not None:

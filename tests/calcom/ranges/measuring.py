@@ -53,6 +53,7 @@ class Count:
 
 def trace(chance: Random, starts: str, rate: float, zones: int) -> Iterator[tuple[datetime, dict[str, str]]]:
     """(time, parameters) of looks at 7, 14 and 30 days, at *rate* a minute for half an hour each day."""
+    anywhere = Random(3)
     for day in range(DAYS):
         now = FIRST_DAY + timedelta(days=day)
         until = now + timedelta(minutes=MINUTES)
@@ -61,7 +62,7 @@ def trace(chance: Random, starts: str, rate: float, zones: int) -> Iterator[tupl
             first = now + timedelta(days=ahead)
             last = first + timedelta(days=chance.choice((7, 14, 30)) - 1)
             begin = f"{first:%Y-%m-%dT%H:%M:00Z}" if starts == "now" else str(first.date())
-            zone = ("UTC", "Europe/Berlin", "America/New_York")[chance.randrange(zones)]
+            zone = ("UTC", "Europe/Berlin", "America/New_York")[anywhere.randrange(zones)]
             yield now, {"eventTypeId": "7", "start": begin, "end": str(last.date()), "timeZone": zone}
 
 

@@ -193,6 +193,7 @@ def test_days_are_those_of_the_booker() -> None:
         {"duration": "45"},
         {"timeZone": "Australia/Lord_Howe"},
         {"timeZone": "Mars/Olympus"},
+        {"timeZone": ""},
         {"timeZone": "../../etc/passwd"},
         {"start": "2026-W10"},
         {"start": "20260305"},
