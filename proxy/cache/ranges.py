@@ -153,7 +153,7 @@ class Ranges:
         """A window of a look that reads *fields*: what is written to other days leaves what the look takes as it is."""
         target = call.target.partition(b"?")[0] + b"?" + window.query_string.encode()
         ask, show = self._asking(window.query, replace(call, target=target))
-        return replace(ask, part=fields), show
+        return replace(ask, part=_part(ask.fields, fields)), show
 
     async def _answers(self, asked: Sequence[tuple[Ask, Show]], demand: Demand) -> list[Answer]:
         if len(asked) == 1:
@@ -247,6 +247,14 @@ class Ranges:
             if looked.entry is None or looked.overlays:
                 return False
         return True
+
+
+def _part(window: Fields, look: Fields) -> Fields | None:
+    """The fields of a window that a look reads; None for all, where the look is too long to name its days."""
+    wanted = frozenset(look)
+    if not wanted.issuperset(but_days(window)) or not frozenset(window).issuperset(but_days(look)):
+        return None
+    return tuple(field for field in window if field in wanted)
 
 
 _ORDER: Final = ("hit", "stale", "coalesced", "miss")

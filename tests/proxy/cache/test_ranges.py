@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import httpx2
 import orjson
+import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
@@ -26,10 +28,11 @@ from exporters.slots import WorkerSlot
 from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
 from proxy.cache.near import Near
-from proxy.cache.ranges import Asking, Ranges
+from proxy.cache.ranges import Asking, Ranges, _part
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer, Serving
 from proxy.cache.shapes import REFRESH_SECONDS, Shapes
+from proxy.cache.stamps import Fields
 from proxy.cache.store import Store, Timing
 from proxy.cache.warm import GAP
 from proxy.telemetry import Telemetry
@@ -181,6 +184,10 @@ async def process(redis: Redis, redis_url: str, keys: Keys, folder: Path) -> Asy
             ranges=ranges,
         )
         yield Process(slots, shapes, store, near, calcom, clock)
+        behind = [task for task in asyncio.all_tasks() if task.get_name().startswith(("cache.", "ranges."))]
+        for task in behind:
+            task.cancel()
+        await asyncio.gather(*behind, return_exceptions=True)
 
 
 @pytest_asyncio.fixture
@@ -354,3 +361,27 @@ async def test_what_can_be_shown_less_what_was_taken_is_not_asked_for_before_som
         return len(one.calcom.asked) == 1
 
     await until(is_asked_for)
+
+
+async def test_a_look_out_of_two_windows_needs_only_the_one_again_that_has_the_day(one: Process) -> None:
+    await one.settle("Europe/Berlin")
+    today = one.calcom.desk.now.date()
+    first, last = today + timedelta(days=10), today + timedelta(days=55)
+    await one.ask("Europe/Berlin", first, last)
+    one.calcom.asked.clear()
+    await one.write(today + timedelta(days=12))
+    _, is_right = await one.ask("Europe/Berlin", first, last - timedelta(days=1))
+    assert is_right
+    assert len(one.calcom.asked) == 1
+
+
+def test_a_look_reads_of_a_window_the_days_they_share() -> None:
+    window = ("*", "t7", "7:100", "7:101", "7:102")
+    assert _part(window, ("*", "t7", "7:99", "7:100", "7:101")) == ("*", "t7", "7:100", "7:101")
+    assert _part(("*", "?"), ("*", "?")) == ("*", "?")
+
+
+@pytest.mark.parametrize("look", [("*", "t7", "T7"), ("*", "?"), ("*", "t7", "t8", "7:100")])
+def test_a_look_that_does_not_name_its_days_reads_all_of_a_window(look: Fields) -> None:
+    assert _part(("*", "t7", "7:100", "7:101"), look) is None
+    assert _part(("*", "?"), ("*", "t7", "7:100")) is None
