@@ -3,9 +3,10 @@
 from calcom.ranges.additive import Verdict, digest_of, is_additive
 from calcom.ranges.agreeing import Agreement, compare
 from calcom.ranges.looks import Look, Window, look_of
-from calcom.ranges.slicing import Days, join, slice_answer, split
+from calcom.ranges.slicing import NONE_LEFT, Days, join, retold, slice_answer, split
 
 __all__ = [
+    "NONE_LEFT",
     "Agreement",
     "Days",
     "Look",
@@ -16,6 +17,7 @@ __all__ = [
     "is_additive",
     "join",
     "look_of",
+    "retold",
     "slice_answer",
     "split",
 ]

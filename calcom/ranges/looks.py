@@ -1,7 +1,8 @@
 """A slots query that can be answered out of longer ones, and which these are.
 
 Windows begin on Mondays: this week's and every fourth from there, six weeks of days each. So nearly all that is
-asked for within a month is in the first one, and what is asked beyond is in the one after it.
+asked for within a month is in the first one, and what is asked beyond is in the one after it. They are asked for in
+UTC where the look's zone can be told from that (zones.py), else in the look's own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from calcom.account import AccountMap, resolve
 from calcom.ranges.additive import Verdict, is_additive, length_of
+from calcom.ranges.zones import SHARED, begins_alike, is_plain
 from calcom.slots import Query, parse
 
 WINDOW_DAYS: Final = 42
@@ -32,7 +34,7 @@ _BOUND: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A longer query to ask instead. `first` and `last` are the days, in the booker's zone, that a look takes
-    from its answer."""
+    from its answer, once that is told in this zone."""
 
     first: date
     last: date
@@ -44,8 +46,9 @@ class Window:
 class Look:
     """A query as instants: it shows the slots that begin from `earliest` to `latest`, both aware and included.
 
-    `zone` is the booker's. `within` is the minute that `earliest` cuts in two, if it does: Cal.com's code and
-    its answers are not known to agree about a slot that begins in there.
+    `zone` is the booker's. `borrows` is its name as the query has it, '' for none, where the windows are asked for in
+    another; None where they are not. `within` is the minute that `earliest` cuts in two, if it does: Cal.com's code
+    and its answers are not known to agree about a slot that begins in there.
     """
 
     event_type: int
@@ -53,6 +56,12 @@ class Look:
     latest: datetime
     zone: ZoneInfo
     windows: tuple[Window, ...]
+    borrows: str | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the windows' answers read otherwise than the look's own."""
+        return self.borrows is not None and not is_plain(self.borrows)
 
     @property
     def within(self) -> datetime:
@@ -61,13 +70,19 @@ class Look:
 
 
 def look_of(
-    account: AccountMap, query: Query, version: str, now: datetime, verdict: Verdict | None = None
+    account: AccountMap,
+    query: Query,
+    version: str,
+    now: datetime,
+    verdict: Verdict | None = None,
+    *,
+    may_borrow: bool = True,
 ) -> Look | None:
     """How to answer a query out of windows; None when it must be asked as it is.
 
     *version* is the `cal-api-version` it was parsed with, *verdict* that on its event type if it is at hand. The
-    same windows come out for all queries of one kind (type, zone, length, format) that begin within the same
-    weeks, all through the week of *now*, which is aware.
+    same windows come out for all queries of one kind (type, length, format) that begin within the same weeks, all
+    through the week of *now*, which is aware; unless they *may_borrow* those of UTC, for all of one zone.
     """
     values = dict(query.parameters)
     if not values.keys() <= _KNOWN or len(resolve(account, values) or ()) != 1:
@@ -75,9 +90,12 @@ def look_of(
     event_type = int(values["eventTypeId"])
     if verdict is None:
         verdict = is_additive(account, event_type)
-    length = length_of(account.event_types[event_type], values.get("duration"))
+    facts = account.event_types[event_type]
+    length = length_of(facts, values.get("duration"))
     bounds = _bounds(values["start"], values["end"])
-    zone = _zone(values.get("timeZone"))
+    name = values.get("timeZone", "")
+    # One that is given and empty is not for us to judge.
+    zone = _zone(name) if "timeZone" in values else ZoneInfo(SHARED)
     if not verdict or length is None or bounds is None or zone is None:
         return None
     # A slot must end by the end of the range, which counts the second it names.
@@ -86,12 +104,21 @@ def look_of(
     days = _spread(first, last, now.astimezone(UTC).date()) if earliest <= latest else []
     if not 0 < len(days) <= MOST_WINDOWS:
         return None
-    rest = tuple((name, value) for name, value in query.parameters if name not in ("start", "end"))
+    step = timedelta(minutes=facts.slot_interval or length)
+    borrows = (
+        may_borrow
+        and name != SHARED
+        and begins_alike(zone, step, days[0][0] - verdict.margin * _DAY, days[-1][2] + verdict.margin * _DAY)
+    )
+    rest = {one: value for one, value in values.items() if one not in ("start", "end")}
+    if borrows:
+        rest["timeZone"] = SHARED
+    kind = tuple(rest.items())
     windows = [
-        Window(max(first, taken), min(last, end), *_asked(rest, begin, verdict.margin, version))
+        Window(max(first, taken), min(last, end), *_asked(kind, begin, verdict.margin, version))
         for begin, taken, end in days
     ]
-    return Look(event_type, earliest, latest, zone, tuple(windows))
+    return Look(event_type, earliest, latest, zone, tuple(windows), name if borrows else None)
 
 
 def _spread(first: date, last: date, today: date) -> list[tuple[date, date, date]]:
@@ -140,8 +167,8 @@ def _bounds(start_text: str, end_text: str) -> tuple[datetime, datetime] | None:
     return start, end.replace(hour=23, minute=59, second=59) if end.time() == time(0) else end
 
 
-def _zone(name: str | None) -> ZoneInfo | None:
+def _zone(name: str) -> ZoneInfo | None:
     try:
-        return ZoneInfo(name or "UTC")
+        return ZoneInfo(name)
     except (KeyError, OSError, ValueError):
         return None

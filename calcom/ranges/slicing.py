@@ -12,6 +12,10 @@ from typing import Final
 import orjson
 
 from calcom.ranges.looks import Look
+from calcom.ranges.zones import told
+
+NONE_LEFT: Final = b'{"status":"success","data":{}}'
+"""What is cut out where nothing is left. Cal.com may put a message into such an answer."""
 
 _HEAD: Final = b'{"status":"success","data":{'
 _TAIL: Final = b"}}"
@@ -45,10 +49,28 @@ def split(body: bytes) -> Days | None:
     return Days(texts) if fields <= _FIELDS and is_ordered else None
 
 
-def join(look: Look, parts: Sequence[Days]) -> bytes | None:
-    """The look's own answer from those of its windows, in their order; None when it must be asked for.
+def retold(days: Days, look: Look) -> Days | None:
+    """The days of a window as the look's own zone has them; None when they are not understood.
 
-    An empty answer must: Cal.com may put a message into it, and it is suspicious (contract 4.1).
+    The first and the last may lack slots, which no look takes from a window.
+    """
+    if not look.is_told:
+        return days
+    found: dict[bytes, list[bytes]] = {}
+    for text in days.texts.values():
+        parts = told(text, look.zone)
+        if parts is None:
+            return None
+        for day, slots in parts:
+            found.setdefault(day, []).append(slots)
+    return Days({day.decode(): b'"%b":[%b]' % (day, b",".join(slots)) for day, slots in found.items()})
+
+
+def join(look: Look, parts: Sequence[Days]) -> bytes | None:
+    """The look's own answer from those of its windows, in their order and in its zone; None when it must be asked for.
+
+    `NONE_LEFT` only where each window has slots on other days: a calendar that cannot be read empties all (contract
+    4.1).
     """
     if len(parts) != len(look.windows):
         return None
@@ -65,13 +87,21 @@ def join(look: Look, parts: Sequence[Days]) -> bytes | None:
                     return None
                 if kept:
                     found.append(kept)
-    return b"%b%b%b" % (_HEAD, b",".join(found), _TAIL) if found else None
+    if not found:
+        return NONE_LEFT if all(days.texts for days in parts) else None
+    return b"%b%b%b" % (_HEAD, b",".join(found), _TAIL)
 
 
 def slice_answer(look: Look, bodies: Sequence[bytes]) -> bytes | None:
     """`join` of the windows' answers as they came."""
-    parts = [split(body) for body in bodies]
-    return None if None in parts else join(look, [one for one in parts if one is not None])
+    parts = []
+    for body in bodies:
+        days = split(body)
+        part = None if days is None else retold(days, look)
+        if part is None:
+            return None
+        parts.append(part)
+    return join(look, parts)
 
 
 def _ascend(starts: Sequence[str]) -> bool:
@@ -94,9 +124,10 @@ def _cut(look: Look, text: bytes) -> bytes | None:
         starts = [_instant(one, one.index(_START)) for one in slots]
     except (TypeError, ValueError):
         return None
-    if any(look.within <= start < look.earliest for start in starts):
+    within, earliest, latest = look.within, look.earliest, look.latest
+    if any(within <= start < earliest for start in starts):
         return None
-    kept = [slot for slot, start in zip(slots, starts, strict=True) if look.earliest <= start <= look.latest]
+    kept = [slot for slot, start in zip(slots, starts, strict=True) if earliest <= start <= latest]
     return b"%b%b}]" % (text[:opening], b"},{".join(kept)) if kept else b""
 
 

@@ -237,3 +237,21 @@ def alternatives(**options: Any) -> tuple[Needs, Play]:
 
     plan = scenario.Plan(**options)
     return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+@loadtest.command()
+@click.option(
+    "--rate", type=click.FloatRange(1, 6000), default=50.0, show_default=True, help="Requests a minute."
+)
+@click.option("--seconds", type=click.FloatRange(1), default=600.0, show_default=True, help="That count.")
+@click.option("--warm", type=click.FloatRange(1), default=120.0, show_default=True, help="Seconds before.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Gateways.")
+@click.option("--callers", type=click.IntRange(1, 1000), default=10, show_default=True)
+@_scenario
+def mix(**options: Any) -> tuple[Needs, Play]:
+    """The report's normal load, a booking and a search for other times for every three looks: how many hit."""
+    from loadtest.scenarios import mix as scenario
+
+    plan = scenario.Plan(**options)
+    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)

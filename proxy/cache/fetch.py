@@ -47,9 +47,9 @@ class Ask:
     """What is to be fetched, for whom, and why.
 
     `span` names what Cal.com's own cache might mix it up with, '' if it keeps none of it; `life` says how long an
-    answer may be served. `seen` is when the answer was stored (Redis' clock) that the asker has and that will not
-    do, 0 for none. Unless it `is_shared`, nobody else's fetch will do, nor this one for others; `keep` says whether
-    it may be stored.
+    answer may be served. `part` are the fields of what is shown of it, where that is not all. `seen` is when the answer
+    was stored (Redis' clock) that the asker has and that will not do, 0 for none. Unless it `is_shared`, nobody else's
+    fetch will do, nor this one for others; `keep` says whether it may be stored.
     """
 
     digest: str
@@ -64,6 +64,7 @@ class Ask:
     empties: int = 0
     keep: bool = True
     is_shared: bool = True
+    part: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,8 @@ class Fetcher:
         Raises StoreUnavailable, or Settling when the wait was too long.
         """
         started = self._clock.monotonic()
-        # What nobody waits for waits, so that bookings in a row cost one call.
-        wants_distinct = self._distinct and may_be_distinct and ask.reason == "miss"
+        # What nobody waits for waits, so that bookings in a row cost one call; but not what keeps others from waiting.
+        wants_distinct = self._distinct and may_be_distinct and ask.reason in ("miss", "warm")
         can_be_distinct = wants_distinct and distinct(ask.call.target, 1) is not None
         while True:
             fill = Fill(ask.digest, ask.span, token, wanted, is_shared=ask.is_shared)

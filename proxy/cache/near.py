@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,6 +82,7 @@ class Near:
         self._certain_at = -math.inf
         self._connection = 0
         self._is_open = False
+        self._listeners: list[Callable[[int, list[str]], None]] = []
         # The moment up to which copies may be used; 0 while they may not. All that `get` has to look at.
         self._current_until = 0.0
         self._dark_until = 0.0
@@ -130,6 +131,10 @@ class Near:
             return None
         self._held.move_to_end(digest)
         return held
+
+    def listen(self, told: Callable[[int, list[str]], None]) -> None:
+        """From now on have *told* called with the generation and the fields of every invalidation that is heard."""
+        self._listeners.append(told)
 
     def fence(self) -> int | None:
         """To be taken before an entry is looked up on another connection; `None` when its copy would not be kept."""
@@ -204,6 +209,7 @@ class Near:
 
     def bumped(self, generation: int, fields: Iterable[str], write: str | None) -> None:
         """Everything that reads one of *fields* and is older than *generation* is gone; *write* is over."""
+        fields = list(fields)
         for field in fields:
             self._heard[field] = generation
             for digest in tuple(self._readers.get(field, ())):
@@ -214,6 +220,8 @@ class Near:
             self._heard.clear()
         if write is not None:
             self.ended(write)
+        for told in self._listeners:
+            told(generation, fields)
 
     def broke(self) -> None:
         """Nothing more is heard. The copies are kept only for the case that Redis is gone."""

@@ -13,13 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypedDict
 
 from redis.exceptions import RedisError
 
 from calcom import versions
 from calcom.account import AccountMap
-from calcom.ranges import Days, Look, Window, compare, join, look_of, split
+from calcom.ranges import NONE_LEFT, Agreement, Days, Look, Window, compare, join, look_of, retold, split
 from calcom.slots import Query, parse
 from core.clock import Clock
 from core.tasks import spawn
@@ -27,7 +27,9 @@ from proxy.cache.directives import NOTHING, Demand
 from proxy.cache.fetch import Ask
 from proxy.cache.serving import Answer, Serving, Show, hit_status
 from proxy.cache.shapes import Shapes
+from proxy.cache.stamps import Fields, but_days
 from proxy.cache.store import Store
+from proxy.cache.warm import Warm
 from proxy.governor.purpose import Purpose
 from proxy.refusals import Refused
 from proxy.telemetry import Telemetry
@@ -35,11 +37,19 @@ from proxy.upstream import Call
 
 _log = logging.getLogger(__name__)
 
-# A comparison is of answers asked for at about the same time: what nobody told of may change in between.
+# What nobody told of may change in between, so only answers asked for at about the same time can be said to differ.
 _RECENT: Final = Demand(max_age=5)
 
 _MOST_SPLIT: Final = 256
 _MIXED_SECONDS: Final = 3_600.0
+
+
+class New(TypedDict):
+    """What of a look may call for a comparison of its own: see `Shapes.wants_comparison`."""
+
+    borrows: str | None
+    is_empty: bool
+
 
 Asking = Callable[[Query, Call], tuple[Ask, Show]]
 """How a query is asked for, and what may be shown of its answer."""
@@ -65,31 +75,58 @@ class Ranges:
         self._asking = asking
         self._telemetry = telemetry
         self._clock = clock
-        self._split: OrderedDict[str, tuple[bytes, Days | None]] = OrderedDict()
+        self._split: OrderedDict[tuple[str, str | None], tuple[bytes, Days | None]] = OrderedDict()
         self._mixed: dict[int, tuple[str, float]] = {}
+        self._warm = Warm(serving.again, clock)
+        self.bumped = self._warm.bumped
 
-    async def answer(self, query: Query, call: Call, event_type: int) -> Answer | None:
-        """The answer to *query*, joined of windows; `None` when it is to be asked for as it is. Raises Refused."""
+    async def answer(self, query: Query, call: Call, event_type: int, fields: Fields) -> Answer | None:
+        """The answer to *query*, which reads *fields*, joined of windows; `None` when it is to be asked for as it is.
+        Raises Refused."""
         if not self._is_mixed(event_type, query.key) or not await self._shapes.may_share(event_type):
             return None
         look = self._look(query, event_type)
         if look is None:
             return None
-        asked = [self._window(window, call) for window in look.windows]
+        if look.borrows is not None and not self._shapes.has_agreed(event_type, look.borrows):
+            return None
+        asked = [self._window(window, call, fields) for window in look.windows]
+        for ask, show in asked:
+            self._warm.looked(ask, show)
         answers = await self._answers(asked, NOTHING)
         if any(answer.status != 200 for answer in answers):
             return None
         body = self._joined(look, call, answers)
+        if body == NONE_LEFT:
+            body = self._none_left(look, call, event_type, answers)
         if body is None:
             return None
         self._shapes.shared(event_type)
         self._telemetry.shared()
-        return _combined(answers, body, {field for ask, _ in asked for field in ask.fields})
+        # What is shared all the time is asked for as it is by nobody, and must be compared all the same.
+        self._compare(look, call, event_type)
+        return _combined(answers, body, fields)
+
+    def _none_left(self, look: Look, call: Call, event_type: int, answers: list[Answer]) -> bytes | None:
+        """What Cal.com says where nothing is left; None when that is to be asked for."""
+        if any(answer.is_lacking for answer in answers):
+            # There may be more than that, and it is all the caller asked about.
+            return None
+        said = self._shapes.empty(event_type)
+        if said is None:
+            self._compare(look, call, event_type, is_empty=True)
+        return said
 
     def compare(self, query: Query, call: Call, event_type: int) -> None:
         """See to it, behind the answer, that what windows would have said is compared when it is time."""
-        if self._shapes.wants_comparison(event_type) and self._is_mixed(event_type, query.key):
-            spawn(self._compared(query, call, event_type), name="ranges.compare")
+        if self._shapes.verdict(event_type) and self._is_mixed(event_type, query.key):
+            self._compare(self._look(query, event_type), call, event_type)
+
+    def _compare(self, look: Look | None, call: Call, event_type: int, *, is_empty: bool = False) -> None:
+        new = New(borrows=look.borrows if look else None, is_empty=is_empty)
+        may = look is not None or self._shapes.doubted(event_type) is not None
+        if may and self._shapes.wants_comparison(event_type, **new):
+            spawn(self._compared(call, event_type, new), name="ranges.compare")
 
     def _is_mixed(self, event_type: int, key: str) -> bool:
         """Whether the type is looked at in more than one way."""
@@ -102,12 +139,21 @@ class Ranges:
 
     def _look(self, query: Query, event_type: int) -> Look | None:
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        verdict = self._shapes.verdict(event_type)
-        return look_of(self._account(), query, versions.SLOTS, now, verdict)
+        zone = next((value for name, value in query.parameters if name == "timeZone"), "")
+        return look_of(
+            self._account(),
+            query,
+            versions.SLOTS,
+            now,
+            self._shapes.verdict(event_type),
+            may_borrow=self._shapes.may_borrow(event_type, zone),
+        )
 
-    def _window(self, window: Window, call: Call) -> tuple[Ask, Show]:
+    def _window(self, window: Window, call: Call, fields: Fields) -> tuple[Ask, Show]:
+        """A window of a look that reads *fields*: what is written to other days leaves what the look takes as it is."""
         target = call.target.partition(b"?")[0] + b"?" + window.query_string.encode()
-        return self._asking(window.query, replace(call, target=target))
+        ask, show = self._asking(window.query, replace(call, target=target))
+        return replace(ask, part=_part(ask.fields, fields)), show
 
     async def _answers(self, asked: Sequence[tuple[Ask, Show]], demand: Demand) -> list[Answer]:
         if len(asked) == 1:
@@ -123,25 +169,33 @@ class Ranges:
     def _joined(self, look: Look, call: Call, answers: list[Answer]) -> bytes | None:
         parts = []
         for window, answer in zip(look.windows, answers, strict=True):
-            days = self._days(f"{call.credential.bucket}:{window.query.key}", answer.body)
+            days = self._days(f"{call.credential.bucket}:{window.query.key}", answer.body, look)
             if days is None:
                 return None
             parts.append(days)
         return join(look, parts)
 
-    def _days(self, digest: str, body: bytes) -> Days | None:
-        """A window's answer by days; taking it apart costs as much as many joins."""
-        known = self._split.get(digest)
+    def _days(self, digest: str, body: bytes, look: Look) -> Days | None:
+        """A window's answer by days of the look's zone; taking it apart costs as much as many joins."""
+        days = self._taken_apart((digest, None), body, split)
+        if days is None or not look.is_told:
+            return days
+        return self._taken_apart((digest, look.borrows), body, lambda _: retold(days, look))
+
+    def _taken_apart(
+        self, name: tuple[str, str | None], body: bytes, take: Callable[[bytes], Days | None]
+    ) -> Days | None:
+        known = self._split.get(name)
         if known is None or known[0] != body:
-            known = (body, split(body))
-            self._split[digest] = known
+            known = (body, take(body))
+            self._split[name] = known
             if len(self._split) > _MOST_SPLIT:
                 self._split.popitem(last=False)
-        self._split.move_to_end(digest)
+        self._split.move_to_end(name)
         return known[1]
 
-    async def _compared(self, query: Query, call: Call, event_type: int) -> None:
-        if not await self._shapes.set_out(event_type):
+    async def _compared(self, call: Call, event_type: int, new: New) -> None:
+        if not await self._shapes.set_out(event_type, **new):
             return
         doubted = self._shapes.doubted(event_type)
         path, _, text = call.target.partition(b"?")
@@ -152,41 +206,62 @@ class Ranges:
         if asked is None or look is None:
             return
         try:
-            whole = self._asking(asked, call)
-            parts = [self._window(window, call) for window in look.windows]
-            exact = await self._serving.answer(*whole, _RECENT)
-            windows = await self._answers(parts, _RECENT)
-            if exact.status != 200 or not await self._are_all_current([whole, *parts]):
-                return
+            # Older windows will do as long as they agree.
+            agreement, empty = await self._agreement(asked, look, call, NOTHING)
+            if agreement.agrees is False:
+                agreement, empty = await self._agreement(asked, look, call, _RECENT)
         except (Refused, RedisError):
             return
-        agreement = compare(exact.body, self._joined(look, call, windows))
         name = text.decode("latin-1")
         if agreement.agrees is None:
             self._telemetry.compared("undecided")
         elif agreement.agrees:
             self._telemetry.compared("agreed")
-            await self._shapes.agreed(event_type, name)
+            await self._shapes.agreed(event_type, name, borrows=look.borrows, empty=empty)
         else:
             self._telemetry.compared("differed")
-            was_turned_off = await self._shapes.differed(event_type, name)
+            was_turned_off = await self._shapes.differed(event_type, name, borrows=look.borrows)
             extra = {"event_type": event_type, "differs": agreement.detail, "turned_off": was_turned_off}
-            _log.warning("ranges.differed", extra=extra)
+            _log.warning("ranges.differed", extra=extra | {"zone": look.borrows})
+
+    async def _agreement(
+        self, asked: Query, look: Look, call: Call, demand: Demand
+    ) -> tuple[Agreement, str | None]:
+        """Whether the answer to *asked* is that cut out of windows that *demand* allows, and the answer where none are
+        left. Raises Refused, RedisError."""
+        whole = self._asking(asked, call)
+        parts = [self._window(window, call, whole[0].fields) for window in look.windows]
+        exact = await self._serving.answer(*whole, _RECENT)
+        windows = await self._answers(parts, demand)
+        if exact.status != 200 or not await self._are_all_current([whole, *parts]):
+            return Agreement(None), None
+        derived = self._joined(look, call, windows)
+        agreement = compare(exact.body, derived)
+        return agreement, exact.body.decode("utf-8", "replace") if derived == NONE_LEFT else None
 
     async def _are_all_current(self, asked: Sequence[tuple[Ask, Show]]) -> bool:
         """Whether nothing was written since that concerns any of the answers: all are good for one generation."""
         for ask, _ in asked:
-            looked = await self._store.lookup(ask.digest, ask.fields)
+            fields, is_part = ask.part or ask.fields, ask.part is not None
+            looked = await self._store.lookup(ask.digest, fields, is_part=is_part)
             if looked.entry is None or looked.overlays:
                 return False
         return True
 
 
+def _part(window: Fields, look: Fields) -> Fields | None:
+    """The fields of a window that a look reads; None for all, where the look is too long to name its days."""
+    wanted = frozenset(look)
+    if not wanted.issuperset(but_days(window)) or not frozenset(window).issuperset(but_days(look)):
+        return None
+    return tuple(field for field in window if field in wanted)
+
+
 _ORDER: Final = ("hit", "stale", "coalesced", "miss")
 
 
-def _combined(answers: list[Answer], body: bytes, fields: set[str]) -> Answer:
-    """One answer of several, which read *fields*: as old as the oldest, and got in the dearest of their ways."""
+def _combined(answers: list[Answer], body: bytes, fields: Fields) -> Answer:
+    """One answer, which reads *fields*, of several: as old as the oldest, and got in the dearest of their ways."""
     dearest = max(answers, key=lambda answer: _ORDER.index(answer.outcome))
     if dearest.outcome not in ("hit", "stale"):
         status = f"{dearest.cache_status}; detail=range"
@@ -205,7 +280,7 @@ def _combined(answers: list[Answer], body: bytes, fields: set[str]) -> Answer:
             fresh_until=now + left,
             usable_until=now + left,
             cost=max(one.cost for one in kept),
-            fields=tuple(fields.union(*(one.fields for one in kept))),
+            fields=tuple({*fields, *(field for one in kept for field in but_days(one.fields))}),
         )
-    status = hit_status(left, "range")
+    status = hit_status(left, "overlay" if any(answer.is_lacking for answer in answers) else "range")
     return Answer(200, dearest.headers, body, dearest.outcome, status, age, entry, answers[0].now, left=left)

@@ -52,6 +52,8 @@ class SlotsCache:
         self._ranges = (
             ranges(lambda query, call: self._asking(query, call, types_of(query))) if ranges else None
         )
+        if self._ranges is not None:
+            near.listen(self._ranges.bumped)
         self._lives = lives
         self._types_of = types_of
         self._notice_of = notice_of
@@ -73,7 +75,7 @@ class SlotsCache:
         # Ranges are of one event type, and it has to be certain which.
         event_type = next(iter(types)) if self._ranges and types and len(types) == 1 else None
         if self._ranges and event_type is not None and demand == NOTHING:
-            answer = await self._ranges.answer(query, call, event_type)
+            answer = await self._ranges.answer(query, call, event_type, ask.fields)
         if answer is None:
             answer = await self._serving.answer(ask, show, demand)
             if self._ranges and event_type is not None:

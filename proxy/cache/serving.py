@@ -57,6 +57,8 @@ class Answer:
     digest: str = ""
     left: float = 0.0
     """Seconds for which a cached answer is still fresh; below 0 it no longer is."""
+    is_lacking: bool = False
+    """Whether it is an older one less what writes took: times that are offered may be missing."""
 
 
 def hit_status(left: float, detail: str = "") -> str:
@@ -101,7 +103,9 @@ class Serving:
     async def answer(self, ask: Ask, show: Show = whole, demand: Demand = NOTHING) -> Answer:
         """Answer *ask*, from the cache if the client's *demand* allows. Raises Refused."""
         try:
-            looked = await self._store.lookup(ask.digest, ask.fields)
+            looked = await self._store.lookup(
+                ask.digest, ask.part or ask.fields, is_part=ask.part is not None
+            )
         except RedisError as error:
             raise StoreUnavailable(retry_after=1.0) from error
         entry = looked.entry
@@ -127,6 +131,18 @@ class Serving:
     def early(self, cost: float) -> float:
         """Seconds before an answer's end from which a look shall decide whether to refresh it."""
         return early(cost, eagerness=self._eagerness, luck=self._luck())
+
+    async def again(self, ask: Ask, show: Show, generation: int) -> None:
+        """Ask again, behind everybody's back, for whoever will have to see *generation*; not where what is kept can be
+        shown to them less what was taken, since then nobody has to wait."""
+        behind = replace(ask, call=replace(ask.call, purpose=Purpose.REVALIDATE), reason="warm", part=None)
+        fetch = self._fetcher.fetch
+        try:
+            looked = await self._store.lookup(ask.digest, ask.fields)
+            if looked.entry is None or show(looked.entry, looked) is None:
+                await self._flights.board(ask.digest, generation, lambda flight: fetch(flight, behind))
+        except (Refused, RedisError) as error:
+            _log.info("cache.not_refreshed", extra={"reason": getattr(error, "reason", "redis")})
 
     def _judge(self, looked: Looked, demand: Demand) -> Verdict:
         if looked.entry is None or not self._writes.is_settled:
@@ -205,6 +221,7 @@ class Serving:
             entry=entry if is_whole else None,
             now=looked.now,
             left=left,
+            is_lacking=bool(looked.overlays),
         )
 
     def _refresh(self, ask: Ask, generation: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from redis.asyncio import Redis
@@ -28,6 +28,7 @@ REFRESH_SECONDS: Final = 1.0
 _TOO_OLD_SECONDS: Final = 3.0
 """A copy that could not be renewed for so long, because Redis hangs, proves nothing any more."""
 
+_UNKNOWN: Final = Proof()
 _KEPT_SECONDS: Final = 2 * trust.OFF_LASTS
 _TRIES: Final = 5
 
@@ -56,6 +57,7 @@ class Shapes:
         self._read = Script(redis, keys, lua(__package__, "shapes_read"))
         self._swap = Script(redis, keys, lua(__package__, "shapes_swap"))
         self._copy: dict[int, bytes] | None = None
+        self._proofs: dict[int, tuple[bytes, Proof]] = {}
         self._refreshed = self._read_at = float("-inf")
         self._ahead = 0.0  # of the monotonic clock: what Redis' clock shows more
         self._judged: tuple[AccountMap, dict[int, tuple[Verdict, str]]] | None = None
@@ -81,14 +83,35 @@ class Shapes:
             return False
         return trust.may_share(self._known(event_type), facts, self._now(), self._terms)
 
-    def wants_comparison(self, event_type: int) -> bool:
+    def may_borrow(self, event_type: int, zone: str) -> bool:
+        """Whether windows asked for in another zone may be tried for looks in this one, by the copy that `may_share`
+        keeps."""
+        return trust.may_borrow(self._known(event_type), self._judge(event_type)[1], self._now(), zone)
+
+    def has_agreed(self, event_type: int, zone: str) -> bool:
+        """Whether answers in a zone may be told from windows asked for in another, if any may be shared at all; by the
+        copy that `may_share` keeps."""
+        return trust.has_agreed(self._known(event_type), self._judge(event_type)[1], self._now(), zone)
+
+    def empty(self, event_type: int) -> bytes | None:
+        """What Cal.com answers where nothing is left, None while that is not certain; by the copy that `may_share`
+        keeps."""
+        facts = self._judge(event_type)[1]
+        return trust.empty_of(self._known(event_type), facts, self._now(), self._terms).encode() or None
+
+    def wants_comparison(
+        self, event_type: int, *, borrows: str | None = None, is_empty: bool = False
+    ) -> bool:
         """Whether a look should be asked for as it is and by its windows, to compare: by the copy that
-        `may_share` keeps. `set_out` decides who does it."""
+        `may_share` keeps. *borrows* is the look's zone, if its windows are asked for in another; *is_empty* says that
+        nothing is left. `set_out` decides who does it."""
         verdict, facts = self._judge(event_type)
         if not verdict or self._copy is None:
             return False
-        shared = self._shared.get(event_type, 0)
-        return trust.wants_comparison(self._known(event_type), facts, self._now(), shared, self._terms)
+        known, shared = self._known(event_type), self._shared.get(event_type, 0)
+        return trust.wants_comparison(
+            known, facts, self._now(), shared, self._terms, borrows=borrows, is_empty=is_empty
+        )
 
     def doubted(self, event_type: int) -> str | None:
         """The query string of the look that differed, to be compared again; None where there is no doubt."""
@@ -100,29 +123,41 @@ class Shapes:
         """An answer was cut out of windows and given."""
         self._shared[event_type] = self._shared.get(event_type, 0) + 1
 
-    async def set_out(self, event_type: int) -> bool:
+    async def set_out(self, event_type: int, *, borrows: str | None = None, is_empty: bool = False) -> bool:
         """Whether it falls to the caller to compare; once in a while, over the whole fleet."""
         shared = self._shared.get(event_type, 0)
 
         def change(proof: Proof, facts: str, now: float) -> Proof:
-            wanted = trust.wants_comparison(proof, facts, now, shared, self._terms)
+            wanted = trust.wants_comparison(
+                proof, facts, now, shared, self._terms, borrows=borrows, is_empty=is_empty
+            )
             return trust.set_out(proof, facts, now) if wanted else proof
 
         return await self._change(event_type, change) is not None
 
-    async def agreed(self, event_type: int, look: str) -> None:
-        """A comparison of *look*, a query string, agreed; both its answers were good for one generation."""
-        self._shared.pop(event_type, None)
+    async def agreed(
+        self, event_type: int, look: str, *, borrows: str | None = None, empty: str | None = None
+    ) -> None:
+        """A comparison of *look*, a query string, agreed; both its answers were good for one generation. *empty* is
+        Cal.com's answer where nothing was left."""
+        if empty is None:
+            self._shared.pop(event_type, None)
         terms = self._terms
-        await self._change(event_type, lambda proof, facts, now: trust.agreed(proof, facts, look, now, terms))
 
-    async def differed(self, event_type: int, look: str) -> bool:
+        def change(proof: Proof, facts: str, now: float) -> Proof:
+            return trust.agreed(proof, facts, look, now, terms, borrows=borrows, empty=empty)
+
+        await self._change(event_type, change)
+
+    async def differed(self, event_type: int, look: str, *, borrows: str | None = None) -> bool:
         """A comparison of *look* differed, with both answers good for one generation. True when this turned
-        sharing off."""
-        changed = await self._change(
-            event_type, lambda proof, facts, now: trust.differed(proof, facts, look, now)
-        )
-        return changed is not None and changed.off > 0
+        sharing off, or off for a zone that *borrows*."""
+
+        def change(proof: Proof, facts: str, now: float) -> Proof:
+            return trust.differed(proof, facts, look, now, borrows=borrows)
+
+        changed = await self._change(event_type, change)
+        return changed is not None and not (changed.doubt and not changed.off)
 
     async def _change(self, event_type: int, change: Change) -> Proof | None:
         """The new proof; None when there was nothing to change, or no way to."""
@@ -169,7 +204,13 @@ class Shapes:
         self._copy = {int(name): text for name, text in zip(rows[::2], rows[1::2], strict=True)}
 
     def _known(self, event_type: int) -> Proof:
-        return _proof((self._copy or {}).get(event_type, b""))
+        text = (self._copy or {}).get(event_type, b"")
+        if not text:
+            return _UNKNOWN
+        known = self._proofs.get(event_type)
+        if known is None or known[0] != text:
+            known = self._proofs[event_type] = (text, _proof(text))
+        return known[1]
 
     def _now(self) -> float:
         """Unix seconds on Redis' clock, as far as this process can tell."""
@@ -193,6 +234,8 @@ class Shapes:
 def _proof(text: bytes) -> Proof:
     """What was put down; nothing at all where it cannot be read, such as what another version wrote."""
     try:
-        return Proof(**orjson.loads(text)) if text else Proof()
-    except (TypeError, ValueError):
+        told: dict[str, Any] = orjson.loads(text) if text else {}
+        lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
+        return Proof(**(told | lists))
+    except (TypeError, ValueError, AttributeError):
         return Proof()

@@ -26,6 +26,17 @@ local function split(named)
   return fields
 end
 
+-- Those that are not of single days (stamps.py).
+local function but_days(fields)
+  local left = {}
+  for _, field in ipairs(fields) do
+    if not string.match(field, '^%d+:%d+$') then
+      left[#left + 1] = field
+    end
+  end
+  return left
+end
+
 -- A test for whether what an invalidation *named* concerns the fields.
 local function concern_of(...)
   local reads = {}

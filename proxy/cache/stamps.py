@@ -61,6 +61,11 @@ def read_by(types: Iterable[int] | None, days: tuple[date, date] | None) -> Fiel
     return tuple(fields)
 
 
+def but_days(fields: Iterable[str]) -> Fields:
+    """Those that are not of single days: what a part of an answer reads of the whole, besides its own."""
+    return tuple(field for field in fields if ":" not in field)
+
+
 def written_by(reach: Reach) -> Fields:
     """The fields an invalidation of *reach* writes; never fewer than it says."""
     if reach.is_whole_account:

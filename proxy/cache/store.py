@@ -172,12 +172,16 @@ class Store:
     def timing(self) -> Timing:
         return self._timing
 
-    async def lookup(self, digest: str, fields: Fields) -> Looked:
-        """The entry and what was written since. Also turns writes of dead processes into bumps."""
+    async def lookup(self, digest: str, fields: Fields, *, is_part: bool = False) -> Looked:
+        """The entry and what was written since. Also turns writes of dead processes into bumps.
+
+        With *is_part* the *fields* are those of a part of the entry that is wanted: what was written to other days of
+        it does not matter.
+        """
         k = self._keys
         reply = await self._lookup(
             [*bumped(k), k.doubt, k.writes, k.entry(digest)],
-            [_ms(self._timing.remembered), _ms(self._timing.doubt), *fields],
+            [_ms(self._timing.remembered), _ms(self._timing.doubt), int(is_part), *fields],
         )
         now, generation, state = reply[0] / 1000, int(reply[1]), reply[2]
         if state in (0, 3):

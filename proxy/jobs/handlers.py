@@ -16,7 +16,8 @@ from proxy.scripts import lua
 BATCH = 500
 
 LEFT_MS = 10_000
-"""How long an entry that a write touched stays: as long as what the write took is remembered (store.py)."""
+"""How long an entry that a write touched stays after it was fresh: as long as what the write took is remembered
+(store.py). Until then it may be served for other days."""
 
 _CLEAN = lua("proxy.jobs", "clean")
 _CLEAN_TOUCHED = lua("proxy.jobs", "clean_touched")

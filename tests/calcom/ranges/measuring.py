@@ -1,8 +1,8 @@
 """How many calls to Cal.com ranges save: the figures of docs/ranges.md.
 
 `python -m tests.calcom.ranges.measuring` prints them. Looks at one event type come at random; each answer is
-kept for `TTL` seconds or until a booking on one of the days it speaks of. Counted are the calls: once with every
-look asked as it is, once with windows, in several layouts of these.
+kept for `TTL` seconds, and for a look until a booking on one of the days that it shows. Counted are the calls: once
+with every look asked as it is, once with windows, in several layouts of these.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class Count:
         )
 
 
-def trace(chance: Random, starts: str, rate: float) -> Iterator[tuple[datetime, str, str]]:
-    """(time, start, end) of looks at 7, 14 and 30 days, at *rate* a minute for half an hour each day."""
+def trace(chance: Random, starts: str, rate: float, zones: int) -> Iterator[tuple[datetime, dict[str, str]]]:
+    """(time, parameters) of looks at 7, 14 and 30 days, at *rate* a minute for half an hour each day."""
+    anywhere = Random(3)
     for day in range(DAYS):
         now = FIRST_DAY + timedelta(days=day)
         until = now + timedelta(minutes=MINUTES)
@@ -61,28 +62,37 @@ def trace(chance: Random, starts: str, rate: float) -> Iterator[tuple[datetime, 
             first = now + timedelta(days=ahead)
             last = first + timedelta(days=chance.choice((7, 14, 30)) - 1)
             begin = f"{first:%Y-%m-%dT%H:%M:00Z}" if starts == "now" else str(first.date())
-            yield now, begin, str(last.date())
+            zone = ("UTC", "Europe/Berlin", "America/New_York")[anywhere.randrange(zones)]
+            yield now, {"eventTypeId": "7", "start": begin, "end": str(last.date()), "timeZone": zone}
 
 
-def count(starts: str, rate: float, bookings: float, *, shared: bool) -> Count:
-    """A trace with *bookings* a minute, each on one of the next 30 days."""
+def count(starts: str, rate: float, bookings: float, zones: int, *, shared: bool) -> Count:
+    """A trace in so many zones with *bookings* a minute, each on one of the next 30 days."""
     chance, booked = Random(1), Random(2)
     known, counted = account(PLAIN), Count()
-    kept: dict[str, tuple[datetime, tuple[date, date]]] = {}
+    kept: dict[str, tuple[datetime, list[date]]] = {}
     last_booking = FIRST_DAY
-    for now, begin, end in trace(chance, starts, rate):
+    for now, params in trace(chance, starts, rate, zones):
         while bookings and (at := last_booking + timedelta(minutes=booked.expovariate(bookings))) <= now:
             last_booking = at
             day = (at + timedelta(days=booked.randrange(30))).date()
-            kept = {key: one for key, one in kept.items() if not one[1][0] <= day <= one[1][1]}
-        query = parse(urlencode({"eventTypeId": "7", "start": begin, "end": end}), VERSION)
+            for _, outdated in kept.values():
+                outdated.append(day)
+        query = parse(urlencode(params), VERSION)
         assert query is not None
+        assert query.days is not None
+        first, last = query.days
         look = look_of(known, query, VERSION, now) if shared else None
         asked = [query] if look is None else [one.query for one in look.windows]
-        missing = [one for one in asked if one.key not in kept or kept[one.key][0] < now]
+        missing = [
+            one
+            for one in asked
+            if one.key not in kept
+            or kept[one.key][0] < now
+            or any(first <= day <= last for day in kept[one.key][1])
+        ]
         for one in missing:
-            assert one.days is not None
-            kept[one.key] = (now + timedelta(seconds=TTL), one.days)
+            kept[one.key] = (now + timedelta(seconds=TTL), [])
             counted.days += _length(one)
         counted.looks += 1
         counted.calls += len(missing)
@@ -98,13 +108,16 @@ def _length(query: Query) -> int:
 def main() -> None:
     """Print the figures."""
     for starts, words in STARTS.items():
-        for rate, bookings in ((2.0, 0.0), (10.0, 0.0), (60.0, 0.0), (10.0, 1.0)):
-            print(f"looks {words}, {rate:g} a minute, {bookings:g} bookings a minute")
-            print(f"  as they are    {count(starts, rate, bookings, shared=False)}")
+        for rate, bookings, zones in (
+            *((2.0, 0.0, 1), (10.0, 0.0, 1), (60.0, 0.0, 1), (10.0, 1.0, 1)),
+            *((10.0, 0.0, 3), (10.0, 1.0, 3)),
+        ):
+            print(f"looks {words}, {rate:g} a minute, {bookings:g} bookings a minute, {zones} zones")
+            print(f"  as they are    {count(starts, rate, bookings, zones, shared=False)}")
             for days, step in LAYOUTS:
                 with patch.multiple(looks, WINDOW_DAYS=days, WINDOW_STEP=step):
                     looks._asked.cache_clear()
-                    print(f"  {days} every {step:2}    {count(starts, rate, bookings, shared=True)}")
+                    print(f"  {days} every {step:2}    {count(starts, rate, bookings, zones, shared=True)}")
             looks._asked.cache_clear()
 
 

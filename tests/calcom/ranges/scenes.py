@@ -40,12 +40,23 @@ from tests.calcom.reach.desk import SLOTS, Desk
 MOMENTS: Final = (
     datetime(2026, 3, 2, 6, 0, tzinfo=UTC),  # a Monday; America and Europe change their clocks soon
     datetime(2026, 9, 20, 23, 40, tzinfo=UTC),  # a Sunday; so do New Zealand, Chatham and Europe
+    datetime(
+        2026, 10, 24, 21, 5, tzinfo=UTC
+    ),  # a Saturday; Beirut and Nuuk go back at midnight, to the day before
     datetime(2026, 12, 30, 13, 7, tzinfo=UTC),  # a Wednesday before the year ends
 )
 ZONES: Final = (
     None,
     "UTC",
+    "GMT",
+    "Etc/UTC",
     "Europe/Berlin",
+    "Europe/London",
+    "Asia/Beirut",
+    "America/Nuuk",
+    "America/Havana",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
     "America/Los_Angeles",
     "America/New_York",
     "Asia/Kolkata",

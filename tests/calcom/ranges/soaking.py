@@ -33,6 +33,7 @@ def soak(seed: int) -> Counter[str]:
             made = derived(desk, look, ask)
             assert made is None or made == exact, (seed, ask.__name__, params)
         counted["answered out of windows"] += made is not None
+        counted["told from another zone's"] += made is not None and look.is_told
         counted["a short-sighted Cal.com would be wrong"] += short_sighted(desk, params) != exact
     return counted
 

@@ -55,15 +55,86 @@ def test_windows_of_a_type_with_limits_hold_whole_weeks_around_their_days() -> N
 
 
 def test_a_window_is_a_query_like_any_other() -> None:
-    (window,) = of_days(0, 7, timeZone="Europe/Berlin", format="Range").windows
+    (window,) = of_days(0, 7, timeZone="Asia/Kathmandu", format="Range").windows
     assert window.query == parse(window.query_string, VERSION)
     assert dict(window.query.parameters) == {
         "eventTypeId": "7",
         "start": "2026-03-01",
         "end": "2026-04-13",
-        "timeZone": "Europe/Berlin",
+        "timeZone": "Asia/Kathmandu",
         "format": "range",
     }
+
+
+def test_looks_in_all_zones_of_whole_hours_share_the_windows_of_utc() -> None:
+    shared = of_days(0, 7, timeZone="UTC")
+    assert shared.borrows is None
+    for name in ("", "GMT", "Europe/Berlin", "America/Los_Angeles", "Pacific/Auckland"):
+        look = of_days(0, 7, **({"timeZone": name} if name else {}))
+        assert look.borrows == name
+        assert look.is_told == (name not in ("", "GMT"))
+        assert [one.query for one in look.windows] == [one.query for one in shared.windows]
+
+
+@pytest.mark.parametrize(
+    ("zone", "minutes", "borrows"),
+    [
+        ("Asia/Kolkata", 30, True),
+        ("Asia/Kolkata", 15, True),
+        ("Asia/Kolkata", 60, False),
+        ("Asia/Kolkata", 20, False),
+        ("Asia/Kathmandu", 15, True),
+        ("Asia/Kathmandu", 5, True),
+        ("Asia/Kathmandu", 30, False),
+        ("Asia/Kathmandu", 10, False),
+        ("Pacific/Chatham", 15, True),
+        ("Pacific/Chatham", 60, False),
+        ("Europe/Berlin", 60, True),
+    ],
+)
+def test_a_zone_borrows_where_its_clock_is_off_by_a_multiple_of_the_step(
+    zone: str, minutes: int, borrows: bool
+) -> None:
+    stepped = replace(PLAIN, lengths=frozenset({90}), slot_interval=minutes)
+    query = parse(
+        urlencode({"eventTypeId": "7", "start": "2026-03-05", "end": "2026-03-09", "timeZone": zone}), VERSION
+    )
+    assert query is not None
+    look = look_of(account(stepped), query, VERSION, NOW)
+    assert look is not None
+    assert look.borrows == (zone if borrows else None)
+    assert dict(look.windows[0].query.parameters)["timeZone"] == ("UTC" if borrows else zone)
+
+
+@pytest.mark.parametrize(
+    ("first", "minutes", "borrows"),
+    [(date(2015, 6, 2), 60, True), (date(2015, 7, 21), 60, False), (date(2015, 7, 21), 30, True)],
+)
+def test_a_clock_that_is_off_by_half_an_hour_later_in_the_window_counts(
+    first: date, minutes: int, borrows: bool
+) -> None:
+    """On 15 August 2015 the clocks of Pyongyang went back from +09:00 to +08:30."""
+    values = {
+        "eventTypeId": "7",
+        "start": first,
+        "end": first + timedelta(days=3),
+        "timeZone": "Asia/Pyongyang",
+    }
+    query = parse(urlencode(values), VERSION)
+    assert query is not None
+    now = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    look = look_of(account(replace(PLAIN, lengths=frozenset({minutes}))), query, VERSION, now)
+    assert look is not None
+    assert (look.borrows is not None) == borrows
+
+
+def test_a_zone_that_is_set_apart_has_windows_of_its_own() -> None:
+    query = parse("eventTypeId=7&start=2026-03-05&end=2026-03-09&timeZone=Europe/Berlin", VERSION)
+    assert query is not None
+    look = look_of(account(PLAIN), query, VERSION, NOW, may_borrow=False)
+    assert look is not None
+    assert look.borrows is None
+    assert dict(look.windows[0].query.parameters)["timeZone"] == "Europe/Berlin"
 
 
 def test_saying_the_default_format_changes_nothing() -> None:
@@ -122,6 +193,7 @@ def test_days_are_those_of_the_booker() -> None:
         {"duration": "45"},
         {"timeZone": "Australia/Lord_Howe"},
         {"timeZone": "Mars/Olympus"},
+        {"timeZone": ""},
         {"timeZone": "../../etc/passwd"},
         {"start": "2026-W10"},
         {"start": "20260305"},

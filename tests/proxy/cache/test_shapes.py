@@ -144,6 +144,43 @@ async def test_a_repeated_difference_turns_it_off_and_says_so(fleet: Fleet) -> N
     assert not await shapes.set_out(7)
 
 
+async def test_zones_that_agreed_and_those_set_apart_are_known_to_all(fleet: Fleet) -> None:
+    await fleet.put(agreed=trust.NEEDED, checked=100, zones=("Europe/Berlin",), apart=("Asia/Tokyo",))
+    one, other = fleet.process(), fleet.process()
+    assert await one.may_share(7)
+    assert await other.may_share(7)
+    assert one.has_agreed(7, "Europe/Berlin")
+    assert not one.has_agreed(7, "")
+    assert not one.may_borrow(7, "Asia/Tokyo")
+    assert one.wants_comparison(7, borrows="")
+    assert await one.set_out(7, borrows="")
+    await one.agreed(7, LOOK, borrows="")
+    await fleet.clock.advance(REFRESH_SECONDS)
+    assert await other.may_share(7)
+    assert other.has_agreed(7, "")
+    assert list((await fleet.proof()).apart) == ["Asia/Tokyo"]
+
+
+async def test_how_calcom_says_that_nothing_is_left_is_known_to_all(fleet: Fleet) -> None:
+    one, other = fleet.process(), fleet.process()
+    for _ in range(trust.NEEDED_EMPTY):
+        await one.may_share(7)
+        assert one.empty(7) is None
+        await one.agreed(7, LOOK, empty='{"status":"success","data":{},"message":"none at all \u2014 sorry"}')
+    assert one.empty(7) == '{"status":"success","data":{},"message":"none at all \u2014 sorry"}'.encode()
+    assert not await other.may_share(7)
+    assert other.empty(7) == one.empty(7)
+
+
+async def test_a_zone_that_is_set_apart_says_so(fleet: Fleet) -> None:
+    await fleet.put(agreed=trust.NEEDED, checked=100, doubt=LOOK, doubted=5)
+    shapes = fleet.process()
+    assert await shapes.differed(7, LOOK, borrows="Asia/Tokyo") is True
+    assert not shapes.may_borrow(7, "Asia/Tokyo")
+    assert not await shapes.may_share(7)
+    assert shapes.wants_comparison(7)
+
+
 async def test_the_doubted_look_agreeing_later_lets_sharing_go_on(fleet: Fleet) -> None:
     await fleet.put(agreed=trust.NEEDED, checked=100, doubt=LOOK, doubted=5)
     shapes = fleet.process()

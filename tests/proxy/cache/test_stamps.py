@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calcom.reach import UNMAPPED, Reach, Span, Touch
-from proxy.cache.stamps import ANYTHING, EVERYTHING, read_by, written_by
+from proxy.cache.stamps import ANYTHING, EVERYTHING, but_days, read_by, written_by
 
 DAY = date(2027, 3, 1)
 
@@ -71,3 +71,7 @@ def test_a_long_look_is_concerned_by_any_day_of_its_type() -> None:
 
 def test_a_reach_without_touches_writes_nothing() -> None:
     assert written_by(Reach(())) == ()
+
+
+def test_fields_of_single_days_are_told_apart_from_all_others() -> None:
+    assert but_days(("*", "?", "t7", "T7", "7:100", "r")) == ("*", "?", "t7", "T7", "r")

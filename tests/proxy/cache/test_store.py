@@ -321,6 +321,33 @@ async def test_a_narrow_write_takes_what_reads_one_of_its_fields_and_leaves_the_
     assert not await is_served(store, "eight", EIGHT)
 
 
+async def test_of_an_entry_only_the_days_that_are_wanted_matter(make: Callable[..., Store]) -> None:
+    store = make(overlay=60)
+    assert await keep(store, "d", SEVEN)
+    await store.write_end("w", known=True, fields=("7:101", "?", "T7"), overlay="taken")
+
+    async def seen(*fields: str) -> tuple[bool, tuple[str, ...]]:
+        looked = await store.lookup("d", ("*", "t7", *fields), is_part=True)
+        return looked.entry is not None, looked.overlays
+
+    assert await seen("7:100") == (True, ())
+    assert await seen("7:101") == (True, ("taken",))
+    await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
+    assert await seen("7:100") == (True, ())
+    assert await seen("7:100", "7:101") == (False, ())
+    await store.write_end("w", known=True, fields=("t7", "?", "T7"))
+    assert await seen("7:100") == (False, ())
+
+
+@pytest.mark.parametrize("stored", [ANYTHING, ("*", "t7", "T7")])
+async def test_of_an_entry_whose_days_are_not_told_apart_everything_matters(
+    store: Store, stored: tuple[str, ...]
+) -> None:
+    assert await keep(store, "d", stored)
+    await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
+    assert (await store.lookup("d", ("*", "t7", "7:100"), is_part=True)).outdated
+
+
 async def test_only_who_is_concerned_waits_for_the_hold_off(store: Store) -> None:
     await store.write_end("w", known=True, fields=("7:101", "?", "T7"))
     assert isinstance(await begin(store, EIGHT, who="one"), Leave)

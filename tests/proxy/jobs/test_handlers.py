@@ -106,6 +106,14 @@ async def test_a_narrow_clean_ends_what_reads_a_written_field_and_no_more(redis:
     assert memory.keys == 2
 
 
+async def test_what_a_narrow_clean_ends_stays_while_it_is_fresh_for_other_days(redis: Redis) -> None:
+    touched = await reading(redis, "touched", 1, "*,t7,7:100,7:101")
+    seconds, _ = await redis.time()
+    await redis.hset(touched, "fresh", str(1000 * seconds + 60_000))
+    await clean(narrow(3, "7:101,?,T7"), Context(redis, KEYS, Memory()))
+    assert 50_000 < await redis.pttl(touched) <= 60_000 + LEFT_MS
+
+
 async def test_a_narrow_clean_goes_through_all_batches_however_many_stay(redis: Redis) -> None:
     async with redis.pipeline(transaction=False) as pipe:
         for n in range(2 * BATCH + 7):
