@@ -27,8 +27,10 @@ def explain(
             continue
         source = given.get(name)
         origin = "the default" if source is None else source.origin
-        shown = show(finding.get("input") if source is None else source.value)
-        yield f"{name} = {shown} (from {origin}): {_reason(fields[name], finding)}"
+        shown = f" = {show(finding.get('input') if source is None else source.value)}"
+        if not fields[name].repr:
+            shown = ""
+        yield f"{name}{shown} (from {origin}): {_reason(fields[name], finding)}"
 
 
 def allowed(field: FieldInfo) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from calcom.ratelimit import tiers_of
 from core.complaints import explain
 from core.errors import SettingsError
 from core.sources import ENV_PREFIX, SECRETS_DIR, gather
@@ -56,6 +57,11 @@ def _not_empty(value: object) -> object:
 def _ids(value: str) -> str:
     if any(not one.strip().isdecimal() for one in value.split(",") if value):
         raise ValueError("must be whole numbers with commas between, as in 12,34")
+    return value
+
+
+def _tiers(value: str) -> str:
+    tiers_of(value)
     return value
 
 
@@ -118,6 +124,13 @@ class Settings(BaseSettings):
         le=100_000,
         default=120,
         description="Calls per window and credential that Cal.com allows; one more costs a 60 s block.",
+    )
+    rate_limit_tiers: Annotated[str, AfterValidator(_tiers)] = Field(
+        default="",
+        # A key given by mistake must not be shown in the complaint about it.
+        repr=False,
+        description="Limits of single credentials where they differ, as in 3f9a12bc=300,token=400@20: the first "
+        "digits of the key's SHA-256 (`calgate budget` shows them) or a kind, calls per window, calls a second.",
     )
     rate_window_seconds: _Seconds = Field(
         ge=1, le=86_400, default=60, description="Seconds of Cal.com's rate-limit window."

@@ -30,6 +30,9 @@ _WHY: Final = {
     "others": "somebody else uses the same key, and Cal.com has no more left for this class",
     "forgotten": "Redis lost what was spent, so a window counts as spent",
 }
+_DIGITS: Final = 8
+"""Of the digest, as `rate_limit_tiers` takes them."""
+
 _BY_LETTER: Final = {purpose.letter: purpose for purpose in Purpose}
 
 
@@ -90,13 +93,11 @@ async def read(redis: Redis, settings: Settings) -> list[Use]:
     keys = Keys(settings.account)
     window = settings.rate_window_seconds + settings.rate_guard_seconds
     facts = await collector.read(redis, keys, limit=settings.rate_limit, window_seconds=window)
-    aliases = await cast(Any, redis.hgetall(keys.credentials))
-    digest_of = {alias.decode(): digest.decode() for digest, alias in aliases.items()}
     now = await store_time_ms(redis)
     reserves = Reserves(settings.budget_booking_reserve_percent, settings.budget_client_reserve_percent)
     uses = []
     for one in facts.credentials:
-        digest = digest_of[one.credential]
+        digest = one.digest
         members = await cast(
             Any, redis.zrange(keys.permits(digest), f"({now - window * 1000:.0f}", "+inf", byscore=True)
         )
@@ -124,7 +125,8 @@ def parse_held(line: str, now_ms: int) -> Held:
 def lines(use: Use, *, explain: bool) -> list[str]:
     """The report on one credential."""
     facts = use.facts
-    found = [f"{facts.credential}: {facts.used} of {facts.limit} calls in {facts.window_seconds:g} s"]
+    key = "" if facts.digest == facts.credential else f" (key {facts.digest[:_DIGITS]})"
+    found = [f"{facts.credential}{key}: {facts.used} of {facts.limit} calls in {facts.window_seconds:g} s"]
     found += [
         f"  {purpose:12} {calls:4} spent, may be made while fewer than {use.may_take[purpose]} are"
         for purpose, calls in use.spent.items()

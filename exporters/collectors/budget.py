@@ -43,6 +43,8 @@ class CredentialBudget:
     """Calls per window that others make with the same key, by Cal.com's headers."""
     waiting: int = 0
     """Calls that wait for their turn, over all processes."""
+    digest: str = ""
+    """Which key it is, without being the key."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ async def read(redis: Redis, keys: Keys, *, limit: int, window_seconds: float) -
         )
         left, foreign = parse_told(told[i], since, now_ms=now_ms, limit=allowed, window_ms=window_ms)
         waiting = parse_waiting(lines, now_ms=now_ms)
-        budgets.append(replace(one, remaining=left, foreign=foreign, waiting=waiting))
+        budgets.append(replace(one, remaining=left, foreign=foreign, waiting=waiting, digest=digest.decode()))
     return fold(budgets)
 
 

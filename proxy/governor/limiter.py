@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from calcom.ratelimit import WINDOW, Credential, Side, Told, limit_of
+from calcom.ratelimit import WINDOW, Credential, Side, Tiers, Told, limit_of, tiers_of
 from core.clock import Clock
 from core.keys import Keys
 from core.settings import Settings
@@ -43,6 +43,7 @@ class Limits:
     guard: float = 1.0
     pace: int = 10
     reserves: Reserves = field(default_factory=Reserves)
+    tiers: Tiers = field(default_factory=Tiers)
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -55,7 +56,15 @@ class Limits:
             reserves=Reserves(
                 settings.budget_booking_reserve_percent, settings.budget_client_reserve_percent
             ),
+            tiers=tiers_of(settings.rate_limit_tiers),
         )
+
+    def granted(self, payer: Payer) -> tuple[int, int]:
+        """What *payer* may spend in its window, and in a second."""
+        tier = self.tiers.of(payer.credential)
+        calls = tier.calls if tier else limit_of(payer.credential.kind, self.api_key)
+        pace = tier.pace if tier and tier.pace else self.pace
+        return payer.side.limit if payer.side else calls, pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,7 @@ class Limiter:
         limits, reserves = self._limits, self._limits.reserves
         window, guard = self._window(side), self._limits.guard
         bucket, keys = payer.bucket, self._keys
+        granted_calls, pace = limits.granted(payer)
         in_line = Purpose.INTERACTIVE
         granted, wait_ms, used, reason, alias, limit, memory, now, member = await self._permit(
             [
@@ -142,9 +152,9 @@ class Limiter:
                 *(keys.memory, keys.epoch),
             ],
             [
-                side.limit if side else limit_of(credential.kind, limits.api_key),
+                granted_calls,
                 round((window + guard) * 1000),
-                limits.pace,
+                pace,
                 round((1 + guard * _PACE_GUARD) * 1000),
                 uuid.uuid4().hex,
                 credential.bucket,

@@ -31,6 +31,7 @@ async def test_it_tells_who_spent_what_and_what_each_may_take(redis: Redis) -> N
     await spend(redis, Purpose.AUDIT, Purpose.BOOKING, Purpose.INTERACTIVE, Purpose.INTERACTIVE)
     (use,) = await read(redis, SETTINGS)
     assert (use.facts.credential, use.facts.used, use.facts.limit) == ("c1", 4, 20)
+    assert lines(use, explain=False)[0] == "c1 (key aaaa): 4 of 20 calls in 61 s"
     assert (use.spent["booking"], use.spent["interactive"], use.spent["audit"], use.spent["warm"]) == (
         1,
         2,

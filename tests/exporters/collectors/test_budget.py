@@ -107,8 +107,8 @@ async def test_the_store_is_read_as_the_governor_writes_it(redis: Redis) -> None
     await redis.hset(KEYS.lines("aaaa"), mapping={"p": f"1:{now + 900}:4", "dead": f"1:{now - 900}:9"})
     facts = await budget.read(redis, KEYS, limit=120, window_seconds=61.0)
     first, anonymous, other = facts.credentials
-    assert first == CredentialBudget("c1", 120, 2, 44, 61.0, 0.0, (now - 30_000) / 1000, 69, 13, 4)
-    assert anonymous == CredentialBudget("anonymous", 120, 0, 0, 61.0, 0.0, 0.0, 120)
+    assert first == CredentialBudget("c1", 120, 2, 44, 61.0, 0.0, (now - 30_000) / 1000, 69, 13, 4, "aaaa")
+    assert anonymous == CredentialBudget("anonymous", 120, 0, 0, 61.0, 0.0, 0.0, 120, digest="anonymous")
     assert (other.credential, other.blocked_until) == ("other", (now + 60_000) / 1000)
 
 
