@@ -182,6 +182,11 @@ class Keys:
         """Hash: since when this Redis remembers calls, and how many it may have forgotten."""
         return self._key("memory")
 
+    @property
+    def shares(self) -> str:
+        """Hash: process to its share of the calls, and when it was last heard of."""
+        return self._key("shares")
+
     def blocked(self, bucket: str) -> str:
         """Milliseconds, Redis time: until then Cal.com blocks the credential."""
         return self._key(f"blocked:{bucket}")

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         default=20,
         description="Percent of rate_limit, in whole calls, that refreshing, warming and auditing leave to clients.",
     )
+    budget_shares: bool = Field(
+        default=True,
+        description="When Redis is gone, let each process make reads out of a share of the calls; Redis sets the "
+        "shares of processes aside that are cut off.",
+    )
 
     # ── The cache ──
     slots_ttl_seconds: _Seconds = Field(

@@ -37,6 +37,7 @@ from proxy.refusals import (
     NotServed,
     OutcomeUnknown,
     Refused,
+    StoreUnavailable,
     UpstreamTimeout,
 )
 from proxy.telemetry import GATEWAY, INVALID, Telemetry
@@ -157,7 +158,15 @@ class Gateway:
         is_heard = self.account.listens_to(request.method, request.target, kind)
         fence, began = self.account.fence(), self.clock.now()
         call = await self._call(request, kind, shared=True)
-        answer = await self.reads.answer(request.path, call, demanded(as_text(request.headers)))
+        demand = demanded(as_text(request.headers))
+        try:
+            answer = await self.reads.answer(request.path, call, demand)
+        except StoreUnavailable:
+            if demand.only_if_cached:
+                raise
+            # Nothing is kept without Redis, but this process's share of the calls may be spent on it.
+            await self._pass(request, call)
+            return
         if is_heard and answer.outcome == "miss":
             # Before the client has it: what it does next may depend on our knowing the same.
             await self.account.heard(call, fence, began, answer.status, answer.body)

@@ -46,8 +46,10 @@ from proxy.cache.store import Store, Timing
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import encoded, forwarded
 from proxy.edge.shortcut import Shortcut
+from proxy.governor.heart import Heart, place_of
 from proxy.governor.limiter import Limiter, Limits
 from proxy.governor.purpose import Purpose
+from proxy.governor.shares import Shares
 from proxy.idempotency.once import Once
 from proxy.telemetry import Telemetry
 from proxy.writes import Writes
@@ -102,7 +104,12 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     log = AccessLog(which=settings.access_log)
     background: list[asyncio.Task[None]] = []
     try:
-        calls = calls_of(settings, http, redis, keys, telemetry, clock)
+        shares = None
+        if settings.budget_shares:
+            place = place_of(settings.metrics_dir, counters.slot)
+            shares = Shares(Limits.of(settings), name=place)
+            background.append(spawn(Heart(redis, keys, shares, clock).run(), name="heart"))
+        calls = calls_of(settings, http, redis, keys, telemetry, clock, shares)
         # Without a lease copies are used only after Redis was asked.
         lease = NEAR_LEASE if settings.l1 else 0.0
         near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes, lease=lease)
@@ -218,8 +225,9 @@ def calls_of(
     keys: Keys,
     telemetry: Telemetry,
     clock: Clock,
+    shares: Shares | None = None,
 ) -> upstream.Upstream:
-    """The way to Cal.com over *http*, past the breakers and out of the one budget."""
+    """The way to Cal.com over *http*, past the breakers and out of the one budget; *shares* for when Redis is gone."""
     breakers = BreakerBoard(
         redis,
         keys,
@@ -228,7 +236,7 @@ def calls_of(
         failures=settings.breaker_failures,
         open_seconds=settings.breaker_open_seconds,
     )
-    limiter = Limiter(redis, keys, Limits.of(settings), clock)
+    limiter = Limiter(redis, keys, Limits.of(settings), clock, shares)
     return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
 
 
