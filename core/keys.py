@@ -183,6 +183,11 @@ class Keys:
         return self._key("memory")
 
     @property
+    def shadow(self) -> str:
+        """There while some process lets calls go that should be held (shadow mode)."""
+        return self._key("shadow")
+
+    @property
     def shares(self) -> str:
         """Hash: process to its share of the calls, and when it was last heard of."""
         return self._key("shares")

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         default=20,
         description="Percent of rate_limit, in whole calls, that refreshing, warming and auditing leave to clients.",
     )
+    rate_shadow: bool = Field(
+        default=False,
+        description="Only tell which calls would be held, and let all of them go. Cal.com then says no itself, and "
+        "blocks for a minute: to look at a new deployment for an hour, never to run one.",
+    )
     budget_shares: bool = Field(
         default=True,
         description="When Redis is gone, let each process make reads out of a share of the calls; Redis sets the "

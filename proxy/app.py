@@ -50,6 +50,8 @@ _log = logging.getLogger(__name__)
 # may take its time. Bookings are far below; what is larger streams.
 _READ_AHEAD_BYTES: Final = 65_536
 
+SHADOW: Final = "rate_shadow is on: calls that should be held are let go, and Cal.com may block the key"
+
 # Bookings and reservations change nobody's settings.
 _WITHOUT_SETTINGS: Final = frozenset({"bookings", "slots"})
 
@@ -72,6 +74,7 @@ class Gateway:
     body_seconds: float
     shortcut: Shortcut | None = None
     draining: bool = field(default=False)
+    is_shadow: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Never raises for what a client or Cal.com did."""
@@ -123,7 +126,8 @@ class Gateway:
         elif request.path == "/-/readyz":
             ready = self.is_ready() and not self.draining
             word = "ready" if ready else ("draining" if self.draining else "not ready")
-            await request.answer(200 if ready else 503, [JSON], orjson.dumps({"status": word}))
+            said = {"status": word} | ({"warning": SHADOW} if self.is_shadow else {})
+            await request.answer(200 if ready else 503, [JSON], orjson.dumps(said))
         else:
             raise NotServed(
                 f"Cannot {request.method} {request.path}: this gateway forwards /v2/* and /api/v2/*."

@@ -167,6 +167,8 @@ class Upstream:
                 if isinstance(answer, Grant):
                     if self._limiter.is_current(answer):
                         self._telemetry.waited_for_budget(purpose, self._clock.monotonic() - started)
+                        if answer.let_go:
+                            self._telemetry.let_go(answer.alias, purpose)
                         return answer
                     await self._limiter.give_back(answer)
             except RedisError as error:

@@ -30,7 +30,7 @@ from proxy.account.account import Account, Stranger
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
-from proxy.app import Gateway
+from proxy.app import SHADOW, Gateway
 from proxy.breaker_board import BreakerBoard
 from proxy.cache import epoch
 from proxy.cache.entry import Lives
@@ -176,6 +176,8 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
             ttl=settings.reads_ttl_seconds,
             stale_if_error=settings.slots_stale_if_error_seconds,
         )
+        if settings.rate_shadow:
+            _log.warning("budget.shadow", extra={"problem": SHADOW})
         ready = Readiness(redis)
         await ready.look()
         background.append(spawn(pushes.run(), name="pushes"))
@@ -206,6 +208,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                 max_body=settings.max_body_bytes,
                 body_seconds=settings.client_head_timeout_seconds,
                 account=account,
+                is_shadow=settings.rate_shadow,
             ),
             ready,
         )

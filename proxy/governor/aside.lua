@@ -2,8 +2,9 @@
 --
 -- KEY is a hash of process to `incarnation parts-held parts-told acked seen number`, parts of 5,040. `acked` is the newest
 -- answer of ours that the process is known to have had: it may spend its share only long after that. `seen` is when we last
--- had a word from it: its lease ends so long after. The field `*` has when the hash was begun, and until when it must
--- be taken for forgetful: what nobody is known to hold may be held by somebody whom it forgot.
+-- had a word from it: its lease ends so long after. The field `*` has when the hash was begun, until when it must
+-- be taken for forgetful (what nobody is known to hold may be held by somebody whom it forgot), and for whoever looks the ms
+-- after which a process is away, and away for good.
 local ALL = 5040
 
 local function entry_of(text)
@@ -27,7 +28,7 @@ local function set_aside(key, now, away, lease, window, limit, pace, name, inc)
   end
   for i = 1, #all, 2 do
     if all[i] == '*' then
-      forgetful = tonumber(string.match(all[i + 1], ' (%S+)$'))
+      forgetful = tonumber(string.match(all[i + 1], '^%S+ (%S+)'))
     else
       local entry = entry_of(all[i + 1])
       if now <= entry.seen + away + lease + window then

@@ -26,7 +26,7 @@ local me, others, living = nil, 0, 1
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if all[i] == '*' then
-    local since, til = string.match(all[i + 1], '^(%S+) (%S+)$')
+    local since, til = string.match(all[i + 1], '^(%S+) (%S+)')
     born, forgetful = tonumber(since), tonumber(til)
   else
     local entry = entry_of(all[i + 1])
@@ -76,6 +76,6 @@ local share = math.min(math.floor(ALL / math.min(living, most)), free)
 me.told = share < math.floor(ALL / most) and 0 or share
 
 write(name, me)
-redis.call('HSET', KEYS[1], '*', string.format('%.0f %.0f', born, forgetful))
+redis.call('HSET', KEYS[1], '*', string.format('%.0f %.0f %.0f %.0f', born, forgetful, away, for_good))
 redis.call('PEXPIRE', KEYS[1], for_good)
 return {now, me.told}

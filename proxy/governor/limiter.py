@@ -73,7 +73,7 @@ class Limiter:
             [
                 *(keys.permits(bucket), keys.blocked(bucket), keys.peaks(bucket), keys.credentials),
                 *(keys.limits, keys.headers(bucket), keys.lines(bucket), keys.held(bucket)),
-                *(keys.memory, keys.epoch, keys.shares),
+                *(keys.memory, keys.epoch, keys.shares, keys.shadow),
             ],
             [
                 granted_calls,
@@ -100,12 +100,14 @@ class Limiter:
                 0 if side else round(limits.away * 1000),
                 round(LEASE_WINDOWS * limits.window * 1000),
                 *(self._shares.vouched(asked_at) if self._shares else ("", "")),
+                int(limits.shadow),
             ],
         )
         self._memory = memory.decode()
         answer: Grant | Wait
         if granted:
-            answer = Grant(alias.decode(), used, limit, asked_at, payer, now, member.decode())
+            let_go = "" if reason == b"ok" else reason.decode()
+            answer = Grant(alias.decode(), used, limit, asked_at, payer, now, member.decode(), let_go=let_go)
         else:
             answer = Wait(alias.decode(), used, limit, wait_ms / 1000, reason.decode())
         self._remember(payer, answer, hold)

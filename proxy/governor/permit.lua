@@ -1,10 +1,12 @@
 -- Ask for one call to Cal.com: a sliding log on Redis' clock, shared by all processes.
--- KEYS: permits, blocked, peaks, credentials, limits, told, lines, held, memory, epoch, shares
+-- KEYS: permits, blocked, peaks, credentials, limits, told, lines, held, memory, epoch, shares,
+--       shadow
 -- ARGV: limit, window ms (guard included), calls a second, ms that second takes, unique id, bucket digest, bucket,
 --       seconds a peak is kept, percent kept from this class, percent of the pace kept from it, percent that is
 --       its floor, percent kept from a floor, rank, rank on its floor, letter, ms it will wait, process,
 --       memory id the process knows, calls that wait there, ms after which a process is away (0: nobody is), ms of
---       its lease, the name and incarnation of a process that does not spend its own share, or two times nothing
+--       its lease, the name and incarnation of a process that does not spend its own share, or two times nothing,
+--       1 to let a call go that would be held (shadow mode)
 -- Returns {granted?, ms to wait, calls in the window, reason, alias, limit, memory id, now, member, calls of others};
 -- reason is one of ok, window, pace, blocked, others, forgotten, away, line.
 local time = redis.call('TIME')
@@ -111,18 +113,32 @@ for i = 1, #lines, 2 do
   end
 end
 
-if wait > 0 then
+local function explain(was_let_go)
+  redis.call('LPUSH', KEYS[8],
+    string.format('%.0f %s %s %d %d %d %d', now, ARGV[15], reason, wait, used, cap, was_let_go))
+  redis.call('LTRIM', KEYS[8], 0, 49)
+  redis.call('PEXPIRE', KEYS[8], 60 * window)
+end
+
+local is_shadow = ARGV[24] == '1'
+if is_shadow then
+  -- Whoever looks shall know that the limit is not kept at the moment.
+  redis.call('SET', KEYS[12], now, 'PX', math.max(1, 10 * window))
+end
+if wait > 0 and is_shadow then
+  if reason == 'line' then
+    reason = 'ok'
+  else
+    explain(1)
+  end
+elseif wait > 0 then
   if wait <= patience then
     redis.call('HSET', KEYS[7], ARGV[17], string.format('%.0f:%.0f:%s', order, now + wait, ARGV[19]))
     redis.call('PEXPIRE', KEYS[7], window)
   elseif #lines > 0 then
     redis.call('HDEL', KEYS[7], ARGV[17])
   end
-  if reason ~= 'line' then
-    redis.call('LPUSH', KEYS[8], string.format('%.0f %s %s %d %d %d', now, ARGV[15], reason, wait, used, cap))
-    redis.call('LTRIM', KEYS[8], 0, 49)
-    redis.call('PEXPIRE', KEYS[8], 60 * window)
-  end
+  if reason ~= 'line' then explain(0) end
   return {0, wait, used, reason, alias, limit, memory, now, '', hold}
 end
 
@@ -138,4 +154,4 @@ if used + 1 > tonumber(redis.call('HGET', KEYS[3], bucket) or '0') then
   redis.call('HDEL', KEYS[3], tostring(math.floor(now / 10000) - 60))
   redis.call('EXPIRE', KEYS[3], ARGV[8])
 end
-return {1, 0, used + 1, 'ok', alias, limit, memory, now, member, hold}
+return {1, 0, used + 1, reason, alias, limit, memory, now, member, hold}

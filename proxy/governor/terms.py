@@ -31,6 +31,8 @@ class Limits:
     reserves: Reserves = field(default_factory=Reserves)
     tiers: Tiers = field(default_factory=Tiers)
     away: float = _AWAY_SECONDS
+    shadow: bool = False
+    """Nothing is held; what would be is only told."""
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -46,6 +48,7 @@ class Limits:
             tiers=tiers_of(settings.rate_limit_tiers),
             # Where time is compressed, this is too.
             away=_AWAY_SECONDS * settings.rate_window_seconds / WINDOW,
+            shadow=settings.rate_shadow,
         )
 
     @property
@@ -90,6 +93,8 @@ class Grant:
     member: str = ""
     by_share: bool = False
     """Redis does not know of it yet."""
+    let_go: str = ""
+    """Why it would have been held, had nobody asked for shadow mode."""
 
 
 @dataclass(frozen=True, slots=True)
