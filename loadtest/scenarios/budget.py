@@ -83,11 +83,13 @@ class Seen:
 
     @property
     def used(self) -> float:
-        """The part of what was available that arrived: two calls a second outside of blocks, less what others took."""
-        open_seconds = self.until - self.since - self.tally.blocked_seconds(self.since, self.until)
+        """The part of what was available that arrived: two calls a second, less what others took.
+
+        A block takes nothing away from what was available: whoever caused it, it is a loss.
+        """
         others = sum(self.since <= at < self.until for at in self.tally.theirs)
         ours = sum(self.since <= at < self.until for at in self.tally.ours)
-        return ours / max(1.0, open_seconds * LIMIT / WINDOW - others)
+        return ours / max(1.0, (self.until - self.since) * LIMIT / WINDOW - others)
 
     @property
     def blocks_by_us(self) -> int:

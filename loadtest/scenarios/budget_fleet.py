@@ -37,10 +37,6 @@ class Tally:
     blocks: list[tuple[float, bool]] = field(default_factory=list)
     """When, and whether we went on calling in that window although an answer had shown the other."""
 
-    def blocked_seconds(self, since: float, until: float) -> float:
-        """How long of that span the key was blocked."""
-        return sum(max(0.0, min(until, at + WINDOW) - max(since, at)) for at, _ in self.blocks)
-
 
 def most_in(times: list[float], seconds: float) -> int:
     """The most of *times* (in order) that any half-open span of so many *seconds* has."""

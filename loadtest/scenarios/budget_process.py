@@ -18,6 +18,7 @@ import orjson
 from redis.exceptions import RedisError
 
 from calcom.ratelimit import Credential, Kind, Told
+from core import log
 from core.clock import Clock, SystemClock
 from core.keys import Keys
 from core.redis import connect
@@ -199,6 +200,7 @@ def main() -> None:
     """Wait for orders, and follow them until the end."""
     line = sys.stdin.buffer.readline()
     if line:
+        log.configure("error", "console", program="loadtest")
         parts: dict[str, Any] = orjson.loads(line)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_main(Orders(**parts)))

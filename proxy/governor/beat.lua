@@ -45,7 +45,8 @@ end
 if me and me.inc ~= inc then
   -- A successor says so with its first beat, which has heard of nothing yet; anybody else comes too late.
   if acked > 0 then return {now, -1} end
-  if now > me.acked + away then
+  -- Until so long after the newest answer that it had, it was not alone, and spent nothing by share.
+  if now > me.acked + away + window then
     -- The one before may have spent its share up to now, and nobody can say what.
     write(name .. ':' .. me.inc, { inc = '-', held = parts_of(me), told = 0, acked = 0, seen = now - away - lease, number = 0 })
     others = others + parts_of(me)

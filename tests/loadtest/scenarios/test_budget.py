@@ -38,10 +38,10 @@ async def test_a_block_is_ours_when_we_went_on_after_an_answer_had_shown_the_oth
     assert [went_on for _, went_on in calcom.tally.blocks] == [False, True]
 
 
-def test_what_was_available_is_two_calls_a_second_outside_of_blocks_less_what_others_took() -> None:
+def test_what_was_available_is_two_calls_a_second_less_what_others_took_and_a_block_is_a_loss() -> None:
     tally = Tally(ours=[float(at) for at in range(0, 240, 2)], theirs=[10.0] * 60, blocks=[(200.0, False)])
     seen = Seen(Act("beside another", 4, 1.0, {}, has_other=True), tally, Did(), 0, 0.0, 240.0)
-    assert seen.used == 120 / (2 * 200 - 60)
+    assert seen.used == 120 / (2 * 240 - 60)
     assert seen.blocks_by_us == 0
     alone = Seen(Act("alone", 4, 1.0, {}), tally, Did(), 0, 0.0, 240.0)
     assert alone.blocks_by_us == 1

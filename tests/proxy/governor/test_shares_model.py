@@ -217,6 +217,34 @@ async def test_the_dead_are_replaced_without_setting_anything_aside(redis: Redis
     assert world.processes[0].shares.held == 1_680
 
 
+async def test_beats_whose_answers_get_lost_prove_nothing(redis: Redis, keys: Keys) -> None:
+    world = World(redis, keys)
+    await world.move(3.0)
+    world.processes[0].is_cut = True
+    for _ in range(50):
+        await world.move(STEP)
+        await world.happen("unheard", 0)
+    assert any(is_share for _, _, is_share in world.made)
+    assert world.most_in(LIMITS.window) <= LIMITS.api_key
+
+
+async def test_one_that_died_cut_off_is_replaced_and_what_it_may_have_spent_is_set_aside_for_a_window(
+    redis: Redis, keys: Keys
+) -> None:
+    world = World(redis, keys)
+    await world.move(3.0)
+    world.processes[0].is_cut = True
+    await world.move(15.0)
+    assert any(is_share for _, _, is_share in world.made)
+    await world.happen("restart", 0)
+    world.processes[0].is_cut = False
+    await world.move(6.5)
+    assert world.processes[0].shares.held == 0
+    await world.move(20.0)
+    assert world.processes[0].shares.held == 1_680
+    assert world.most_in(LIMITS.window) <= LIMITS.api_key
+
+
 async def test_a_redis_that_forgot_the_shares_sets_aside_what_nobody_claims(redis: Redis, keys: Keys) -> None:
     world = World(redis, keys)
     await world.move(3.0)
