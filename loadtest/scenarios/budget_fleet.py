@@ -114,8 +114,10 @@ class Counted:
     async def somebody_else(self) -> None:
         """Somebody who takes half the key: comes and goes at random, about a call a second, and waits when refused."""
         dice = self._dice
+        away = dice.uniform(0.5, 1.5)
         while True:
-            await self._clock.sleep(dice.uniform(2, 4) * WINDOW)
+            await self._clock.sleep(away * WINDOW)
+            away = dice.uniform(2, 4)
             until = self._clock.monotonic() + dice.uniform(3, 6) * WINDOW
             while self._clock.monotonic() < until:
                 allowed, _, reset = self.hit(ours=False)
