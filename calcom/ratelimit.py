@@ -59,6 +59,66 @@ def limit_of(kind: Kind, api_key_limit: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """What one credential, or one kind of them, was granted: `calls` in a window and, if it is known, in a second."""
+
+    calls: int
+    pace: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tiers:
+    """Limits that differ from the usual, by kind or by the beginning of the digest."""
+
+    named: tuple[tuple[str, Tier], ...] = ()
+
+    def of(self, credential: Credential) -> Tier | None:
+        """The tier of *credential*, `None` for the usual one. A digest says more than a kind, a longer one more."""
+        fitting = [
+            (len(name) if _DIGEST.fullmatch(name) else 0, tier)
+            for name, tier in self.named
+            if name == credential.kind.value
+            or (_DIGEST.fullmatch(name) and credential.bucket.startswith(name))
+        ]
+        return max(fitting, key=lambda one: one[0])[1] if fitting else None
+
+
+_MOST_CALLS: Final = 100_000
+_DIGITS: Final = 16
+_DIGEST: Final = re.compile(r"[0-9a-f]{8,64}")
+_TIER: Final = re.compile(r"([a-z_]+|[0-9a-f]{8,64})\s*=\s*([0-9]{1,6})(?:@([0-9]{1,6}))?")
+
+
+def tiers_of(text: str) -> Tiers:
+    """Read `NAME=CALLS` or `NAME=CALLS@PACE`, with commas between; NAME is a kind, or at least eight hexadecimal
+    digits that the SHA-256 of the key begins with.
+
+    Raises ValueError. It quotes nothing: somebody may have given the key itself.
+    """
+    named: dict[str, Tier] = {}
+    for number, one in enumerate((one.strip() for one in text.split(",") if one.strip()), 1):
+        found = _TIER.fullmatch(one)
+        name = found[1] if found else ""
+        if found is None or not (name in set(Kind) or _DIGEST.fullmatch(name)):
+            kinds = ", ".join(Kind)
+            raise ValueError(
+                f"entry {number} is not NAME=CALLS or NAME=CALLS@PACE, where NAME is one of {kinds}, or at least eight "
+                "digits of the key's SHA-256 as `calgate budget` shows them; never the key itself"
+            )
+        calls, pace = int(found[2]), int(found[3]) if found[3] else None
+        if not 1 <= calls <= _MOST_CALLS or (pace is not None and not 1 <= pace <= calls):
+            raise ValueError(
+                f"entry {number}: CALLS must be from 1 to {_MOST_CALLS}, and PACE from 1 to CALLS"
+            )
+        # Whoever pastes the whole digest means the same as with its beginning.
+        name = name[:_DIGITS] if _DIGEST.fullmatch(name) else name
+        if name in named:
+            raise ValueError(f"entry {number} names a credential that an earlier one names")
+        named[name] = Tier(calls, pace)
+    return Tiers(tuple(named.items()))
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """A limit of one endpoint: `limit` calls of a credential in `seconds`, in a bucket of their own."""
 
@@ -142,4 +202,4 @@ def told(headers: Mapping[str, str], now: float) -> tuple[Told, ...]:
 
 
 def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()[:16]
+    return hashlib.sha256(secret.encode()).hexdigest()[:_DIGITS]

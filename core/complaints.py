@@ -29,7 +29,7 @@ def explain(
         origin = "the default" if source is None else source.origin
         shown = (
             "***"
-            if is_secret(fields[name])
+            if is_secret(fields[name]) or not fields[name].repr
             else show(finding.get("input") if source is None else source.value)
         )
         yield f"{name} = {shown} (from {origin}): {_reason(fields[name], finding)}"

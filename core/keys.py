@@ -205,6 +205,16 @@ class Keys:
         """Hash: since when this Redis remembers calls, and how many it may have forgotten."""
         return self._key("memory")
 
+    @property
+    def shadow(self) -> str:
+        """There while some process lets calls go that should be held (shadow mode)."""
+        return self._key("shadow")
+
+    @property
+    def shares(self) -> str:
+        """Hash: process to its share of the calls, and when it was last heard of."""
+        return self._key("shares")
+
     def blocked(self, bucket: str) -> str:
         """Milliseconds, Redis time: until then Cal.com blocks the credential."""
         return self._key(f"blocked:{bucket}")

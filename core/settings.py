@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from calcom.ratelimit import tiers_of
 from core import clients
 from core.complaints import explain, is_secret
 from core.errors import SettingsError
@@ -71,6 +72,11 @@ def _key(value: SecretStr | None) -> SecretStr | None:
 def _clients(value: SecretStr | None) -> SecretStr | None:
     if value:
         clients.parse(value.get_secret_value())
+    return value
+
+
+def _tiers(value: str) -> str:
+    tiers_of(value)
     return value
 
 
@@ -155,6 +161,13 @@ class Settings(BaseSettings):
         default=120,
         description="Calls per window and credential that Cal.com allows; one more costs a 60 s block.",
     )
+    rate_limit_tiers: Annotated[str, AfterValidator(_tiers)] = Field(
+        default="",
+        # A key given by mistake must not be shown in the complaint about it.
+        repr=False,
+        description="Limits of single credentials where they differ, as in 3f9a12bc=300,token=400@20: the first "
+        "digits of the key's SHA-256 (`calgate budget` shows them) or a kind, calls per window, calls a second.",
+    )
     rate_window_seconds: _Seconds = Field(
         ge=1, le=86_400, default=60, description="Seconds of Cal.com's rate-limit window."
     )
@@ -188,6 +201,16 @@ class Settings(BaseSettings):
         le=35,
         default=20,
         description="Percent of rate_limit, in whole calls, that refreshing, warming and auditing leave to clients.",
+    )
+    rate_shadow: bool = Field(
+        default=False,
+        description="Only tell which calls would be held, and let all of them go. Cal.com then says no itself, and "
+        "blocks for a minute: to look at a new deployment for an hour, never to run one.",
+    )
+    budget_shares: bool = Field(
+        default=True,
+        description="When Redis is gone, let each process make reads out of a share of the calls; Redis sets the "
+        "shares of processes aside that are cut off.",
     )
 
     # ── The cache ──

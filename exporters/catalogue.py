@@ -372,6 +372,27 @@ _BUDGET = (
         {"credential": CREDENTIALS, "purpose": PURPOSES},
     ),
     _metric(
+        "budget_let_go_total",
+        "counter",
+        "Calls that left although they should have been held, because shadow mode is on.",
+        "calls",
+        {"credential": CREDENTIALS, "purpose": PURPOSES},
+    ),
+    _metric(
+        "budget_shadow",
+        "gauge",
+        "1 while some process is in shadow mode, and lets calls go that should be held.",
+        "bool",
+        source="store",
+    ),
+    _metric(
+        "budget_set_aside_ratio",
+        "gauge",
+        "Part of all calls that is set aside for processes that Redis does not hear from.",
+        "ratio",
+        source="store",
+    ),
+    _metric(
         "budget_wait_duration_seconds",
         "histogram",
         "Time a call waited for budget.",

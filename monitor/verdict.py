@@ -79,6 +79,7 @@ def _findings(facts: Facts, traffic: Traffic | None) -> Iterator[Finding]:
     # What a store said that is gone is no ground for sending anybody anywhere; a block has an end of its own.
     if facts.store_readable:
         yield from _upstream(facts)
+        yield from _governor(facts)
         yield from _freshness(facts)
     yield from _database(facts)
 
@@ -119,6 +120,25 @@ def _blocked(facts: Facts) -> Iterator[Finding]:
                 f"{budget.credential} is blocked by Cal.com for another {left}.",
                 "Wait it out: a retry prolongs it. Reads come from the cache; bookings are refused until then.",
             )
+
+
+def _governor(facts: Facts) -> Iterator[Finding]:
+    """What makes the call budget other than it should be."""
+    budget = facts.budget.value
+    if budget is None:
+        return
+    if budget.is_shadow:
+        yield Finding(
+            "ticket",
+            "Shadow mode is on: calls that should be held are let go, and Cal.com may block the key.",
+            "`calgate budget --explain` shows which; set `rate_shadow` to false before relying on the gateway.",
+        )
+    if budget.set_aside:
+        yield Finding(
+            "ticket",
+            f"{words.percent(budget.set_aside)} of all calls are set aside for processes that Redis cannot hear.",
+            "`calgate budget` names them and says until when; one that has gone for good costs its share until then.",
+        )
 
 
 def _upstream(facts: Facts) -> Iterator[Finding]:

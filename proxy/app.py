@@ -35,6 +35,7 @@ from proxy.refusals import (
     ClientGone,
     NotServed,
     Refused,
+    StoreUnavailable,
     UpstreamTimeout,
 )
 from proxy.telemetry import ALTERNATIVES, GATEWAY, INVALID, Telemetry
@@ -52,6 +53,8 @@ _KEPT_SPELLINGS: Final = {
     Route.SLOTS: frozenset({"/v2/slots", "/api/v2/slots"}),
     Route.SLOTS_LEGACY: frozenset({"/v2/slots/available", "/api/v2/slots/available"}),
 }
+
+SHADOW: Final = "rate_shadow is on: calls that should be held are let go, and Cal.com may block the key"
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Gateway:
     shortcut: Shortcut | None = None
     door: Door | None = None
     draining: bool = field(default=False)
+    is_shadow: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Never raises for what a client or Cal.com did."""
@@ -124,7 +128,8 @@ class Gateway:
         elif request.path == "/-/readyz":
             ready = self.is_ready() and not self.draining
             word = "ready" if ready else ("draining" if self.draining else "not ready")
-            await request.answer(200 if ready else 503, [JSON], orjson.dumps({"status": word}))
+            said = {"status": word} | ({"warning": SHADOW} if self.is_shadow else {})
+            await request.answer(200 if ready else 503, [JSON], orjson.dumps(said))
         elif request.path == ALTERNATIVES_PATH:
             await self.alternatives.answer(request)
         else:
@@ -161,7 +166,15 @@ class Gateway:
         is_heard = self.account.listens_to(request.method, request.target, kind)
         fence, began = self.account.fence(), self.clock.now()
         call = await self._call(request, kind, shared=True)
-        answer = await self.reads.answer(request.path, call, demanded(as_text(request.headers)))
+        demand = demanded(as_text(request.headers))
+        try:
+            answer = await self.reads.answer(request.path, call, demand)
+        except StoreUnavailable:
+            if demand.only_if_cached:
+                raise
+            # Nothing is kept without Redis, but this process's share of the calls may be spent on it.
+            await self._pass(request, call)
+            return
         if is_heard and answer.outcome == "miss":
             # Before the client has it: what it does next may depend on our knowing the same.
             await self.account.heard(call, fence, began, answer.status, answer.body)

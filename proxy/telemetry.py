@@ -121,6 +121,10 @@ class Telemetry:
             pair: counter("calgate_budget_denied_total", credential=pair[0], purpose=pair[1])
             for pair in product(CREDENTIALS, PURPOSES)
         }
+        self._let_go = {
+            pair: counter("calgate_budget_let_go_total", credential=pair[0], purpose=pair[1])
+            for pair in product(CREDENTIALS, PURPOSES)
+        }
         self._budget_wait = {
             purpose: histogram("calgate_budget_wait_duration_seconds", purpose=purpose)
             for purpose in PURPOSES
@@ -219,6 +223,10 @@ class Telemetry:
 
     def denied(self, alias: str, purpose: Purpose) -> None:
         self._denied[alias, purpose].inc()
+
+    def let_go(self, alias: str, purpose: Purpose) -> None:
+        """A call left that would have been held, had nobody asked for shadow mode."""
+        self._let_go[alias, purpose].inc()
 
     def breaker_moved(self, endpoint: Breaker, state: State) -> None:
         self._transitions[endpoint, state].inc()

@@ -167,10 +167,18 @@ class Upstream:
         while True:
             waited = self._clock.monotonic() - started
             try:
-                answer = await self._turnstile.enter(payer, purpose, patience=max(0.0, patience - waited))
+                answer = await self._turnstile.enter(
+                    payer,
+                    purpose,
+                    patience=max(0.0, patience - waited),
+                    # A write needs more of Redis than its budget, and what nobody waits for can wait for Redis.
+                    may_share=purpose is Purpose.INTERACTIVE and not call.kind.is_write,
+                )
                 if isinstance(answer, Grant):
                     if self._limiter.is_current(answer):
                         self._telemetry.waited_for_budget(purpose, self._clock.monotonic() - started)
+                        if answer.let_go:
+                            self._telemetry.let_go(answer.alias, purpose)
                         return answer
                     await self._limiter.give_back(answer)
             except RedisError as error:

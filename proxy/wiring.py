@@ -32,7 +32,7 @@ from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
 from proxy.alternatives import Alternatives
-from proxy.app import Gateway
+from proxy.app import SHADOW, Gateway
 from proxy.booking.looking import Looking
 from proxy.booking.path import BookingPath, Rules
 from proxy.booking.turns import Turns
@@ -49,12 +49,14 @@ from proxy.cache.serving import Serving
 from proxy.cache.shapes import Shapes
 from proxy.cache.store import Store, Timing
 from proxy.clients.door import Door
-from proxy.clients.shares import Shares
+from proxy.clients.shares import Shares as ClientShares
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import encoded, forwarded
 from proxy.edge.shortcut import Shortcut
+from proxy.governor.heart import Heart, place_of
 from proxy.governor.limiter import Limiter, Limits
 from proxy.governor.purpose import Purpose
+from proxy.governor.shares import Shares
 from proxy.idempotency.once import Once
 from proxy.telemetry import Telemetry
 from proxy.writes import Writes
@@ -109,7 +111,12 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     log = AccessLog(which=settings.access_log)
     background: list[asyncio.Task[None]] = []
     try:
-        calls = calls_of(settings, http, redis, keys, telemetry, clock)
+        shares = None
+        if settings.budget_shares:
+            place = place_of(settings.metrics_dir, counters.slot)
+            shares = Shares(Limits.of(settings), name=place)
+            background.append(spawn(Heart(redis, keys, shares, clock).run(), name="heart"))
+        calls = calls_of(settings, http, redis, keys, telemetry, clock, shares)
         # Without a lease copies are used only after Redis was asked.
         lease = NEAR_LEASE if settings.l1 else 0.0
         near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes, lease=lease)
@@ -184,6 +191,8 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
             ttl=settings.reads_ttl_seconds,
             stale_if_error=settings.slots_stale_if_error_seconds,
         )
+        if settings.rate_shadow:
+            _log.warning("budget.shadow", extra={"problem": SHADOW})
         ready = Readiness(redis)
         await ready.look()
         background.append(spawn(pushes.run(), name="pushes"))
@@ -209,6 +218,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
                 account=account,
                 alternatives=Alternatives(slots, account, telemetry, clock),
                 door=_door(settings, telemetry),
+                is_shadow=settings.rate_shadow,
             ),
             ready,
         )
@@ -252,8 +262,9 @@ def calls_of(
     keys: Keys,
     telemetry: Telemetry,
     clock: Clock,
+    shares: Shares | None = None,
 ) -> upstream.Upstream:
-    """The way to Cal.com over *http*, past the breakers and out of the one budget."""
+    """The way to Cal.com over *http*, past the breakers and out of the one budget; *shares* for when Redis is gone."""
     breakers = BreakerBoard(
         redis,
         keys,
@@ -263,9 +274,9 @@ def calls_of(
         open_seconds=settings.breaker_open_seconds,
     )
     limits = Limits.of(settings)
-    limiter = Limiter(redis, keys, limits, clock)
-    shares = Shares(redis, keys, limits, settings.clients, telemetry.tally)
-    return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings, shares)
+    limiter = Limiter(redis, keys, limits, clock, shares)
+    of_clients = ClientShares(redis, keys, limits, settings.clients, telemetry.tally)
+    return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings, of_clients)
 
 
 def _door(settings: Settings, telemetry: Telemetry) -> Door | None:

@@ -106,14 +106,18 @@ def _scenario(command: Callable[..., tuple[Needs, Play]]) -> Callable[..., None]
     def wrapper(*args: Any, as_json: bool, **kwargs: Any) -> None:
         needs, play = command(*args, **kwargs)
         log.configure("error", "console", program="loadtest")
-        found = run(_played(needs, play))
-        if found is None:
-            raise SystemExit(130)
-        click.echo(orjson.dumps(found.as_json()).decode() if as_json else "\n".join(found.lines()))
-        if not found.passed:
-            raise SystemExit(1)
+        _finish(run(_played(needs, play)), as_json=as_json)
 
     return wrapper
+
+
+def _finish(found: Report | None, *, as_json: bool) -> None:
+    """Print what was found, and end with what came of it."""
+    if found is None:
+        raise SystemExit(130)
+    click.echo(orjson.dumps(found.as_json()).decode() if as_json else "\n".join(found.lines()))
+    if not found.passed:
+        raise SystemExit(1)
 
 
 async def _played(needs: Needs, play: Play) -> Report:
@@ -255,3 +259,34 @@ def mix(**options: Any) -> tuple[Needs, Play]:
 
     plan = scenario.Plan(**options)
     return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+@loadtest.command()
+@click.option("--windows", type=click.IntRange(1), default=40, show_default=True, help="Of each of two acts.")
+@click.option("--speed", type=click.FloatRange(1, 60), default=10.0, show_default=True, help="1: as in life.")
+@click.option("--processes", type=click.IntRange(1, 10), default=6, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--kill-every", type=float, default=4.0, show_default=True, help="Windows; 0 kills no process.")
+@click.option(
+    "--booking-windows",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Never compressed; 0 for none.",
+)
+@click.option(
+    "--kill-redis", type=float, default=0.0, metavar="SECONDS", help="Kill it in a last act for so long."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def budget(as_json: bool, **options: Any) -> None:
+    """Ten times the demand on one key: no block, little unused, bookings first, and Redis killed."""
+    from loadtest.scenarios import budget as scenario
+
+    plan = scenario.Plan(**options)
+
+    async def played() -> Report:
+        with tempfile.TemporaryDirectory(prefix="calgate-") as folder:
+            return await scenario.run(Path(folder), plan, _tell, SystemClock())
+
+    log.configure("error", "console", program="loadtest")
+    _finish(run(played()), as_json=as_json)

@@ -10,7 +10,9 @@ from redis.asyncio import Redis
 
 from core.keys import Keys
 from exporters.catalogue import CREDENTIALS
-from exporters.families import gauges
+from exporters.collectors import shares
+from exporters.collectors.shares import Share
+from exporters.families import gauge, gauges
 
 PEAK_SECONDS = 60
 """How far the peak looks back: more than two scrapes at the usual 15 s, so none can miss it."""
@@ -43,6 +45,8 @@ class CredentialBudget:
     """Calls per window that others make with the same key, by Cal.com's headers."""
     waiting: int = 0
     """Calls that wait for their turn, over all processes."""
+    digest: str = ""
+    """Which key it is, without being the key."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,14 @@ class BudgetFacts:
     """All credentials seen, in the order of the catalogue's aliases."""
 
     credentials: tuple[CredentialBudget, ...] = field(default=())
+    shares: tuple[Share, ...] = field(default=())
+    is_shadow: bool = False
+    """Some process lets calls go that should be held."""
+
+    @property
+    def set_aside(self) -> float:
+        """The part of all calls that is kept for processes that Redis does not hear from."""
+        return sum(one.ratio for one in self.shares if one.is_away)
 
 
 def alias_of(text: str) -> str:
@@ -131,7 +143,9 @@ async def read(redis: Redis, keys: Keys, *, limit: int, window_seconds: float) -
     known.time()
     known.hgetall(keys.credentials)
     known.hgetall(keys.limits)
-    (seconds, micros), aliases, limits = await known.execute()
+    known.hgetall(keys.shares)
+    known.exists(keys.shadow)
+    (seconds, micros), aliases, limits, entries, is_shadow = await known.execute()
     now_ms = seconds * 1000 + micros // 1000
     # Those with an alias of their own first: the cut must never fall on them.
     chosen = sorted(aliases.items(), key=lambda item: (alias_of(item[1].decode()) == "other", item[0]))
@@ -165,8 +179,8 @@ async def read(redis: Redis, keys: Keys, *, limit: int, window_seconds: float) -
         )
         left, foreign = parse_told(told[i], since, now_ms=now_ms, limit=allowed, window_ms=window_ms)
         waiting = parse_waiting(lines, now_ms=now_ms)
-        budgets.append(replace(one, remaining=left, foreign=foreign, waiting=waiting))
-    return fold(budgets)
+        budgets.append(replace(one, remaining=left, foreign=foreign, waiting=waiting, digest=digest.decode()))
+    return replace(fold(budgets), shares=shares.parse(entries, now_ms), is_shadow=bool(is_shadow))
 
 
 def families(facts: BudgetFacts) -> list[Family]:
@@ -184,4 +198,6 @@ def families(facts: BudgetFacts) -> list[Family]:
             "calgate_budget_blocked_until_timestamp_seconds",
             [(labels, one.blocked_until) for labels, one in of],
         ),
+        gauge("calgate_budget_shadow", facts.is_shadow),
+        gauge("calgate_budget_set_aside_ratio", facts.set_aside),
     ]

@@ -9,110 +9,43 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from calcom.ratelimit import WINDOW, Credential, Side, Told, limit_of
+from calcom.ratelimit import WINDOW, Side, Told
 from core.clock import Clock
 from core.keys import Keys
-from core.settings import Settings
-from proxy.governor.purpose import Purpose, Reserves
+from proxy.governor.purpose import Purpose
+from proxy.governor.shares import LEASE_WINDOWS, Moment, Shares
+from proxy.governor.terms import Grant, Limits, Payer, Wait
 from proxy.scripts import Script, lua
+
+__all__ = ["Grant", "Limiter", "Limits", "Payer", "Wait"]
 
 PEAKS_KEPT_SECONDS: Final = 600
 
 LONGEST_BLOCK_SECONDS: Final = 3_600.0
 """A longer block than this is not believed: Cal.com's last a minute (contract 2)."""
 
-_PACE_GUARD: Final = 0.2
-"""Of the guard, what is added to the second of the pace: two calls' delays differ far less than a call may be late."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limit as configured: calls in `window` seconds and in any one second.
-
-    `guard` seconds are added to the window: a call is logged here before it is counted there, and the
-    delay between the two differs from call to call.
-    """
-
-    api_key: int = 120
-    window: float = 60.0
-    guard: float = 1.0
-    pace: int = 10
-    reserves: Reserves = field(default_factory=Reserves)
-
-    @classmethod
-    def of(cls, settings: Settings) -> Limits:
-        """The limit that *settings* ask for."""
-        return cls(
-            api_key=settings.rate_limit,
-            window=settings.rate_window_seconds,
-            guard=settings.rate_guard_seconds,
-            pace=settings.rate_pace_per_second,
-            reserves=Reserves(
-                settings.budget_booking_reserve_percent, settings.budget_client_reserve_percent
-            ),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Payer:
-    """Whose calls are counted together: a credential's, or those of one endpoint with a limit of its own."""
-
-    credential: Credential
-    side: Side | None = None
-
-    @property
-    def bucket(self) -> str:
-        """The name it goes by in Redis."""
-        return self.credential.bucket + (f":{self.side.name}" if self.side else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Leave for one call. `asked_at` is monotonic: from then on the leave grows old.
-
-    `at` is the millisecond, on Redis' clock, at which the log has the call, under the name of `member`.
-    """
-
-    alias: str
-    used: int
-    limit: int
-    asked_at: float
-    payer: Payer
-    at: int = 0
-    member: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """No leave now; `seconds` until asking again makes sense.
-
-    `reason` is `window`, `pace`, `blocked`, `others` (somebody else spends the same key), `forgotten` (Redis lost
-    what was spent) or `line` (a call in another process goes first).
-    """
-
-    alias: str
-    used: int
-    limit: int
-    seconds: float
-    reason: str
-
 
 class Limiter:
     """One log per payer, shared by every process, decided in one script on Redis' clock."""
 
-    def __init__(self, redis: Redis, keys: Keys, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self, redis: Redis, keys: Keys, limits: Limits, clock: Clock, shares: Shares | None = None
+    ) -> None:
+        """Without *shares* no call leaves when Redis is gone."""
         self._redis = redis
+        self._shares = shares
         self._keys = keys
         self._limits = limits
         self._clock = clock
         self._process = uuid.uuid4().hex[:12]
         self._memory = ""
-        self._permit = Script(redis, keys, lua(__package__, "memory", "permit"))
+        self._permit = Script(redis, keys, lua(__package__, "memory", "aside", "permit"))
         self._block = Script(redis, keys, lua(__package__, "block"))
         self._told = Script(redis, keys, lua(__package__, "told"))
 
@@ -134,18 +67,19 @@ class Limiter:
         limits, reserves = self._limits, self._limits.reserves
         window, guard = self._window(side), self._limits.guard
         bucket, keys = payer.bucket, self._keys
+        granted_calls, pace = limits.granted(payer)
         in_line = Purpose.INTERACTIVE
-        granted, wait_ms, used, reason, alias, limit, memory, now, member = await self._permit(
+        granted, wait_ms, used, reason, alias, limit, memory, now, member, hold = await self._permit(
             [
                 *(keys.permits(bucket), keys.blocked(bucket), keys.peaks(bucket), keys.credentials),
                 *(keys.limits, keys.headers(bucket), keys.lines(bucket), keys.held(bucket)),
-                *(keys.memory, keys.epoch),
+                *(keys.memory, keys.epoch, keys.shares, keys.shadow),
             ],
             [
-                side.limit if side else limit_of(credential.kind, limits.api_key),
+                granted_calls,
                 round((window + guard) * 1000),
-                limits.pace,
-                round((1 + guard * _PACE_GUARD) * 1000),
+                pace,
+                round(limits.second * 1000),
                 uuid.uuid4().hex,
                 credential.bucket,
                 bucket,
@@ -162,12 +96,34 @@ class Limiter:
                 self._process,
                 self._memory,
                 waiting,
+                # By share only reads are made, and they have no limit of an endpoint's own.
+                0 if side else round(limits.away * 1000),
+                round(LEASE_WINDOWS * limits.window * 1000),
+                *(self._shares.vouched(asked_at) if self._shares else ("", "")),
+                int(limits.shadow),
             ],
         )
         self._memory = memory.decode()
+        answer: Grant | Wait
         if granted:
-            return Grant(alias.decode(), used, limit, asked_at, payer, now, member.decode())
-        return Wait(alias.decode(), used, limit, wait_ms / 1000, reason.decode())
+            let_go = "" if reason == b"ok" else reason.decode()
+            answer = Grant(alias.decode(), used, limit, asked_at, payer, now, member.decode(), let_go=let_go)
+        else:
+            answer = Wait(alias.decode(), used, limit, wait_ms / 1000, reason.decode())
+        self._remember(payer, answer, hold)
+        return answer
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether Redis has been silent for so long that this process's share may be spent."""
+        return self._shares is not None and self._shares.is_alone(self._moment())
+
+    def ask_alone(self, payer: Payer, purpose: Purpose) -> Grant | Wait:
+        """Ask for one call out of this process's share. Raises RedisError when there is none to be had."""
+        answer = self._shares.ask(payer, purpose, self._moment()) if self._shares else None
+        if answer is None:
+            raise RedisError("Redis is gone, and this process has no share to spend")
+        return answer
 
     def is_current(self, grant: Grant) -> bool:
         """Whether a call may still leave on *grant*.
@@ -180,15 +136,22 @@ class Limiter:
 
     async def give_back(self, grant: Grant) -> None:
         """The call certainly did not leave: somebody else may have its place."""
+        if grant.by_share:
+            if self._shares is not None:
+                self._shares.take_back(grant)
+            return
         await cast(Any, self._redis.zrem(self._keys.permits(grant.payer.bucket), grant.member))
 
     async def left(self, grant: Grant) -> Grant:
         """The call leaves only now: where that is too late for the guard, it is logged anew.
 
-        Setting up a connection can take seconds, which Cal.com knows nothing of.
+        Setting up a connection can take seconds, which Cal.com knows nothing of. Raises RedisError when it cannot
+        be logged, as one that is made by share never can.
         """
         if self.is_current(grant):
             return grant
+        if grant.by_share:
+            raise RedisError("too late for a call that Redis knows nothing of")
         late = self._clock.monotonic() - grant.asked_at
         moved = grant.at + round(late * 1000)
         name = self._keys.permits(grant.payer.bucket)
@@ -210,6 +173,10 @@ class Limiter:
         if not told or grant.payer.side:
             return
         one = max(in_window or told, key=lambda one: one.remaining)
+        if grant.by_share:
+            if self._shares is not None:
+                self._shares.told(grant, one, self._clock.monotonic())
+            return
         bucket = grant.payer.bucket
         await self._told(
             [self._keys.permits(bucket), self._keys.headers(bucket)],
@@ -231,8 +198,23 @@ class Limiter:
         block that is known already is never shortened.
         """
         told_seconds = min((one.reset_seconds for one in told), default=self._window(payer.side))
-        milliseconds = round((min(told_seconds, LONGEST_BLOCK_SECONDS) + self._limits.guard) * 1000)
+        seconds = min(told_seconds, LONGEST_BLOCK_SECONDS) + self._limits.guard
+        if self._shares is not None:
+            self._shares.blocked(payer, seconds, self._clock.monotonic())
+        milliseconds = round(seconds * 1000)
         await self._block([self._keys.blocked(payer.bucket)], [max(1, milliseconds)])
+
+    def _remember(self, payer: Payer, answer: Grant | Wait, others: int) -> None:
+        """For when Redis is gone."""
+        if self._shares is None:
+            return
+        self._shares.asked(self._clock.monotonic())
+        self._shares.learned(payer, answer.alias, answer.limit, others)
+        if isinstance(answer, Wait) and answer.reason == "blocked":
+            self._shares.blocked(payer, answer.seconds, self._clock.monotonic())
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.monotonic(), self._clock.now())
 
     def _window(self, side: Side | None) -> float:
         """Seconds of the payer's window; an endpoint's own is to the configured one as it is to Cal.com's."""

@@ -1,11 +1,14 @@
 -- Ask for one call to Cal.com: a sliding log on Redis' clock, shared by all processes.
--- KEYS: permits, blocked, peaks, credentials, limits, told, lines, held, memory, epoch
+-- KEYS: permits, blocked, peaks, credentials, limits, told, lines, held, memory, epoch, shares,
+--       shadow
 -- ARGV: limit, window ms (guard included), calls a second, ms that second takes, unique id, bucket digest, bucket,
 --       seconds a peak is kept, percent kept from this class, percent of the pace kept from it, percent that is
 --       its floor, percent kept from a floor, rank, rank on its floor, letter, ms it will wait, process,
---       memory id the process knows, calls that wait there
--- Returns {granted?, ms to wait, calls in the window, reason, alias, limit, memory id, now, member};
--- reason is one of ok, window, pace, blocked, others, forgotten, line.
+--       memory id the process knows, calls that wait there, ms after which a process is away (0: nobody is), ms of
+--       its lease, the name and incarnation of a process that does not spend its own share, or two times nothing,
+--       1 to let a call go that would be held (shadow mode)
+-- Returns {granted?, ms to wait, calls in the window, reason, alias, limit, memory id, now, member, calls of others};
+-- reason is one of ok, window, pace, blocked, others, forgotten, away, line.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, window, pace = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -25,6 +28,12 @@ local hold = others > 0 and math.min(math.ceil(others * 1.1) + 1, math.floor(lim
 local lost, lost_until, memory =
   forgotten(KEYS[9], KEYS[10], ARGV[18], ARGV[5], now, window, tonumber(ARGV[1]), pace)
 
+local aside, aside_pace = 0, 0
+if ARGV[20] ~= '0' then
+  aside, aside_pace =
+    set_aside(KEYS[11], now, tonumber(ARGV[20]), tonumber(ARGV[21]), window, tonumber(ARGV[1]), pace, ARGV[22], ARGV[23])
+end
+
 local alias = redis.call('HGET', KEYS[4], ARGV[6])
 if not alias then
   -- Metrics show an alias; past eight, credentials share one so that labels stay few.
@@ -42,7 +51,7 @@ end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
 local used = redis.call('ZCARD', KEYS[1])
-local own = limit - hold - lost
+local own = limit - hold - lost - aside
 local cap = own - math.floor(own * percent / 100)
 local floor = math.floor(limit * ARGV[11] / 100)
 if floor > 0 and used >= cap then
@@ -64,11 +73,16 @@ end
 
 hold_back(tonumber(redis.call('GET', KEYS[2]) or '0') - now, 'blocked')
 if cap < 1 then
-  hold_back(lost > 0 and lost_until - now or window, 'forgotten')
+  if lost > 0 then
+    hold_back(lost_until - now, 'forgotten')
+  else
+    -- Who is away may be back at any time.
+    hold_back(aside > 0 and tonumber(ARGV[20]) or window, aside > 0 and 'away' or 'forgotten')
+  end
 elseif used >= cap then
   -- The place that frees the next call is the cap-th newest: more may be there after the limit was lowered.
   local oldest = redis.call('ZRANGE', KEYS[1], used - cap, used - cap, 'WITHSCORES')
-  hold_back(oldest[2] + window - now + 1, lost > 0 and 'forgotten' or 'window')
+  hold_back(oldest[2] + window - now + 1, lost > 0 and 'forgotten' or used < cap + aside and 'away' or 'window')
 end
 if now < ends then
   local since = redis.call('ZCOUNT', KEYS[1], '(' .. told[3], '+inf')
@@ -77,7 +91,11 @@ if now < ends then
     hold_back(ends - now + 1, 'others')
   end
 end
-local brisk = math.max(1, pace - math.floor(pace * ARGV[10] / 100))
+local brisk = pace - aside_pace
+if brisk < 1 then
+  hold_back(tonumber(ARGV[20]), 'away')
+end
+brisk = math.max(1, brisk - math.floor(brisk * ARGV[10] / 100))
 local second = redis.call('ZRANGE', KEYS[1], -brisk, -brisk, 'WITHSCORES')
 if second[2] then
   hold_back(second[2] + ARGV[4] - now, 'pace')
@@ -95,19 +113,33 @@ for i = 1, #lines, 2 do
   end
 end
 
-if wait > 0 then
+local function explain(was_let_go)
+  redis.call('LPUSH', KEYS[8],
+    string.format('%.0f %s %s %d %d %d %d', now, ARGV[15], reason, wait, used, cap, was_let_go))
+  redis.call('LTRIM', KEYS[8], 0, 49)
+  redis.call('PEXPIRE', KEYS[8], 60 * window)
+end
+
+local is_shadow = ARGV[24] == '1'
+if is_shadow then
+  -- Whoever looks shall know that the limit is not kept at the moment.
+  redis.call('SET', KEYS[12], now, 'PX', math.max(1, 10 * window))
+end
+if wait > 0 and is_shadow then
+  if reason == 'line' then
+    reason = 'ok'
+  else
+    explain(1)
+  end
+elseif wait > 0 then
   if wait <= patience then
     redis.call('HSET', KEYS[7], ARGV[17], string.format('%.0f:%.0f:%s', order, now + wait, ARGV[19]))
     redis.call('PEXPIRE', KEYS[7], window)
   elseif #lines > 0 then
     redis.call('HDEL', KEYS[7], ARGV[17])
   end
-  if reason ~= 'line' then
-    redis.call('LPUSH', KEYS[8], string.format('%.0f %s %s %d %d %d', now, ARGV[15], reason, wait, used, cap))
-    redis.call('LTRIM', KEYS[8], 0, 49)
-    redis.call('PEXPIRE', KEYS[8], 60 * window)
-  end
-  return {0, wait, used, reason, alias, limit, memory, now, ''}
+  if reason ~= 'line' then explain(0) end
+  return {0, wait, used, reason, alias, limit, memory, now, '', hold}
 end
 
 if #lines > 0 then
@@ -122,4 +154,4 @@ if used + 1 > tonumber(redis.call('HGET', KEYS[3], bucket) or '0') then
   redis.call('HDEL', KEYS[3], tostring(math.floor(now / 10000) - 60))
   redis.call('EXPIRE', KEYS[3], ARGV[8])
 end
-return {1, 0, used + 1, 'ok', alias, limit, memory, now, member}
+return {1, 0, used + 1, reason, alias, limit, memory, now, member, hold}

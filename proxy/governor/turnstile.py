@@ -112,16 +112,26 @@ class Turnstile:
         self._lines: dict[Payer, Line] = {}
         self._numbers = itertools.count()
 
-    async def enter(self, payer: Payer, purpose: Purpose, *, patience: float) -> Grant | Wait:
+    async def enter(
+        self, payer: Payer, purpose: Purpose, *, patience: float, may_share: bool = False
+    ) -> Grant | Wait:
         """Leave for one call, waited for up to *patience* seconds; a `Wait` when that is too short.
 
-        It says so as soon as that is known. Raises RedisError.
+        It says so as soon as that is known. A call that *may_share* is paid out of this process's share once Redis
+        has been gone for long enough. Raises RedisError.
         """
         deadline = self._clock.monotonic() + patience
+        while may_share and self._limiter.is_alone:
+            answer = self._limiter.ask_alone(payer, purpose)
+            if isinstance(answer, Grant) or self._clock.monotonic() + answer.seconds > deadline:
+                return answer
+            await self._clock.sleep(answer.seconds)
         line, ask_at = self._lines.get(payer), _AT_ONCE
         if line is None:
             # Nobody waits here, so nobody is overtaken.
-            answer = await self._limiter.ask(payer, purpose, patience=patience)
+            answer = await self._limiter.ask(
+                payer, purpose, patience=max(0.0, deadline - self._clock.monotonic())
+            )
             now = self._clock.monotonic()
             if isinstance(answer, Grant) or now + answer.seconds > deadline:
                 return answer

@@ -9,16 +9,18 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.acceptance.harness import IS_SOAK
+
 pytestmark = pytest.mark.acceptance
 
 
-def played(*argv: str) -> tuple[int, Any]:
+def played(*argv: str, timeout: float = 240) -> tuple[int, Any]:
     """Exit code and report."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", "calgate", "loadtest", *argv, "--json"],
         capture_output=True,
         check=False,
-        timeout=240,
+        timeout=timeout,
     )
     assert done.stdout, done.stderr
     return done.returncode, orjson.loads(done.stdout)
@@ -74,3 +76,18 @@ def test_alternatives_take_one_call_and_can_be_booked() -> None:
     gates = {gate["name"]: gate["seen"] for gate in report["gates"]}
     assert gates["alternatives that could not be booked"] == 0
     assert gates["alternatives that the calendar does not have"] == 0
+
+
+@pytest.mark.timeout(7_200)
+def test_a_fleet_that_shares_a_key_makes_calls_and_is_judged() -> None:
+    """In full: an hour and a half as in life, ten minutes of it without Redis. The short form is too fast to judge."""
+    if IS_SOAK:
+        argv = ("--speed", "1", "--windows", "28", "--kill-redis", "600")
+        code, report = played("budget", *argv, timeout=7_000)
+        failed = [gate["name"] for gate in report["gates"] if not gate["passed"]]
+        assert (code, failed) == (0, []), report
+        return
+    _, report = played("budget", "--speed", "20", "--windows", "1", "--booking-windows", "0")
+    assert report["figures"]["alone"]["arrived"] > 0, report
+    assert report["figures"]["beside another"]["arrived"] > 0, report
+    assert len(report["gates"]) == 8, report

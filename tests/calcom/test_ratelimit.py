@@ -1,8 +1,10 @@
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calcom.ratelimit import TOKEN_LIMIT, Kind, Told, credential, limit_of, side_of, told
+from calcom.ratelimit import TOKEN_LIMIT, Kind, Tier, Told, credential, limit_of, side_of, tiers_of, told
 
 NOW = 1_800_000_000.0
 
@@ -124,3 +126,42 @@ def test_a_limit_of_one_endpoint_knows_the_names_calcom_gives_it() -> None:
         side = side_of(method, path)
         assert side is not None
         assert told(headers("1", side.name), NOW)[0].is_side
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "pace"),
+    [
+        ("", None, None),
+        ("api_key=300", 300, None),
+        ("token=300", None, None),
+        ("{digest8}=300@20", 300, 20),
+        ("{digest64} = 500 , api_key=200", 500, None),
+        ("api_key=200,{digest8}=500", 500, None),
+        ("{digest8}=300,{digest16}=400", 400, None),
+        ("00000000=300", None, None),
+    ],
+)
+def test_a_tier_is_of_a_kind_or_of_one_key_and_the_closest_name_wins(
+    text: str, calls: int | None, pace: int | None
+) -> None:
+    digest = hashlib.sha256(b"cal_live_a").hexdigest()
+    named = text.format(digest8=digest[:8], digest16=digest[:16], digest64=digest)
+    tier = tiers_of(named).of(credential({"authorization": "Bearer cal_live_a"}))
+    assert tier == (Tier(calls, pace) if calls else None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cal_live_secret=300",
+        "3f9a12b=300",
+        "3f9a12bc",
+        "3f9a12bc=0",
+        "3f9a12bc=10@11",
+        "3f9a12bc=1,3f9a12bc=2",
+    ],
+)
+def test_a_tier_that_is_wrong_is_said_so_without_quoting_what_may_be_a_key(text: str) -> None:
+    with pytest.raises(ValueError, match="entry") as caught:
+        tiers_of(text)
+    assert "secret" not in str(caught.value)

@@ -411,6 +411,12 @@ def test_neither_repr_nor_an_error_shows_a_password() -> None:
     assert "hunter2" not in complaint({"CALGATE_REDIS_URL": "redis://:hunter@2hunter2@h/x"})
 
 
+def test_a_key_given_where_its_digest_belongs_is_not_shown() -> None:
+    text = complaint({"CALGATE_RATE_LIMIT_TIERS": "cal_live_secret=300"})
+    assert "rate_limit_tiers (from the environment variable CALGATE_RATE_LIMIT_TIERS): entry 1 is not" in text
+    assert "secret" not in text
+
+
 def test_every_setting_says_what_it_is_for() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name

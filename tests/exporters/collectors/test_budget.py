@@ -84,7 +84,7 @@ def test_what_calcom_said_of_a_window_is_over_with_it(
 
 
 def test_no_credential_gives_families_without_samples() -> None:
-    assert [f.samples for f in budget.families(BudgetFacts())] == [[]] * 8
+    assert [f.samples for f in budget.families(BudgetFacts())][:8] == [[]] * 8
 
 
 async def test_the_store_is_read_as_the_governor_writes_it(redis: Redis) -> None:
@@ -107,8 +107,8 @@ async def test_the_store_is_read_as_the_governor_writes_it(redis: Redis) -> None
     await redis.hset(KEYS.lines("aaaa"), mapping={"p": f"1:{now + 900}:4", "dead": f"1:{now - 900}:9"})
     facts = await budget.read(redis, KEYS, limit=120, window_seconds=61.0)
     first, anonymous, other = facts.credentials
-    assert first == CredentialBudget("c1", 120, 2, 44, 61.0, 0.0, (now - 30_000) / 1000, 69, 13, 4)
-    assert anonymous == CredentialBudget("anonymous", 120, 0, 0, 61.0, 0.0, 0.0, 120)
+    assert first == CredentialBudget("c1", 120, 2, 44, 61.0, 0.0, (now - 30_000) / 1000, 69, 13, 4, "aaaa")
+    assert anonymous == CredentialBudget("anonymous", 120, 0, 0, 61.0, 0.0, 0.0, 120, digest="anonymous")
     assert (other.credential, other.blocked_until) == ("other", (now + 60_000) / 1000)
 
 

@@ -9,7 +9,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from calcom.ratelimit import TOKEN_LIMIT, Credential, Kind, Told
+from calcom.ratelimit import TOKEN_LIMIT, Credential, Kind, Side, Told, tiers_of
 from core.clock import FakeClock, SystemClock
 from core.keys import Keys
 from core.redis import connect
@@ -79,6 +79,20 @@ async def test_tokens_have_their_own_limit_and_the_store_tells_each(redis: Redis
     assert await redis.hgetall(keys.limits) == {b"aaaa": b"5", b"tttt": b"500"}
     await limiter(redis, keys, api_key=7).ask(KEY)
     assert await redis.hget(keys.limits, "aaaa") == b"7"
+
+
+async def test_a_key_with_a_tier_has_its_own_limit_and_pace_and_its_side_limits_stay(
+    redis: Redis, keys: Keys
+) -> None:
+    limits = Limits(api_key=4, pace=2, tiers=tiers_of("aaaaaaaaaa=7@7"))
+    asked = Limiter(redis, keys, limits, SystemClock())
+    payer = Payer(Credential(Kind.API_KEY, "aaaaaaaaaaaaaaaa"))
+    answers = [await asked.ask(payer, Purpose.BOOKING) for _ in range(8)]
+    assert [isinstance(answer, Grant) for answer in answers] == [True] * 7 + [False]
+    assert await redis.hget(keys.limits, payer.bucket) == b"7"
+    others = [await asked.ask(OTHER, Purpose.BOOKING) for _ in range(3)]
+    assert [isinstance(answer, Grant) for answer in others] == [True, True, False]
+    assert limits.granted(Payer(payer.credential, Side("guests", 5))) == (5, 7)
 
 
 async def test_no_more_than_the_pace_starts_in_any_second(redis: Redis, keys: Keys) -> None:

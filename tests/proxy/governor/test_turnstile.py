@@ -25,6 +25,15 @@ class Scripted:
         self.returned: list[Grant] = []
         self.left = 0
         self.errors: deque[Exception] = deque()
+        self.is_alone = False
+
+    def ask_alone(self, payer: Payer, purpose: Purpose) -> Grant | Wait:
+        if self.errors:
+            raise self.errors.popleft()
+        if self.freed:
+            self.freed -= 1
+            return Grant("c1", 1, 5, self.clock.monotonic(), payer, by_share=True)
+        return Wait("c1", 5, 5, self.seconds, "pace")
 
     async def ask(self, payer: Payer, purpose: Purpose, *, patience: float, waiting: int = 1) -> Grant | Wait:
         self.asked.append(purpose)
@@ -197,3 +206,45 @@ async def test_without_redis_everybody_in_line_hears_of_it_and_the_next_may_try(
     assert [type(answer) for answer in answers] == [RedisConnectionError] * 2
     limiter.freed = 1
     assert isinstance(await turnstile.enter(KEY, Purpose.WARM, patience=0), Grant)
+
+
+def sharing(turnstile: Turnstile, patience: float) -> "asyncio.Task[Any]":
+    return asyncio.ensure_future(turnstile.enter(KEY, Purpose.INTERACTIVE, patience=patience, may_share=True))
+
+
+async def test_alone_a_call_waits_for_the_share_and_redis_is_not_asked(
+    turnstile: Turnstile, limiter: Scripted, clock: FakeClock
+) -> None:
+    limiter.is_alone = True
+    call = sharing(turnstile, 2)
+    await clock.settle()
+    limiter.freed = 1
+    await clock.advance(1.01)
+    answer = await call
+    assert isinstance(answer, Grant)
+    assert answer.by_share
+    assert isinstance(await sharing(turnstile, 0.5), Wait)
+    assert limiter.asked == []
+
+
+async def test_alone_a_call_that_may_not_share_asks_redis_all_the_same(
+    turnstile: Turnstile, limiter: Scripted
+) -> None:
+    limiter.is_alone = True
+    limiter.errors.append(RedisConnectionError("gone"))
+    with pytest.raises(RedisConnectionError):
+        await turnstile.enter(KEY, Purpose.BOOKING, patience=0)
+    assert limiter.asked == [Purpose.BOOKING]
+
+
+async def test_who_waits_for_the_share_while_redis_comes_back_asks_it(
+    turnstile: Turnstile, limiter: Scripted, clock: FakeClock
+) -> None:
+    limiter.is_alone = True
+    call = sharing(turnstile, 2)
+    await clock.settle()
+    limiter.is_alone, limiter.freed = False, 1
+    await clock.advance(1.01)
+    answer = await call
+    assert isinstance(answer, Grant)
+    assert not answer.by_share

@@ -40,21 +40,26 @@ class SteppedClock:
 
 
 def on_this_clock(limiter: Limiter, redis: Redis, keys: Keys) -> Limiter:
-    """Have *limiter*'s scripts read the time from a key, which `Fleet.move` writes."""
-
-    def script(*names: str) -> Script:
-        text = lua("proxy.governor", *names)
-        assert "redis.call('TIME')" in text
-        return Script(
-            redis,
-            keys,
-            text.replace("redis.call('TIME')", f"redis.call('HMGET', '{now_key(keys)}', 's', 'us')"),
-        )
-
-    limiter._permit = script("memory", "permit")
-    limiter._block = script("block")
-    limiter._told = script("told")
+    """Have *limiter*'s scripts read the time from a key, which `set_time` writes."""
+    limiter._permit = timed(redis, keys, "memory", "aside", "permit")
+    limiter._block = timed(redis, keys, "block")
+    limiter._told = timed(redis, keys, "told")
     return limiter
+
+
+def timed(redis: Redis, keys: Keys, *names: str) -> Script:
+    """A script that reads the time from a key."""
+    text = lua("proxy.governor", *names)
+    assert "redis.call('TIME')" in text
+    return Script(
+        redis, keys, text.replace("redis.call('TIME')", f"redis.call('HMGET', '{now_key(keys)}', 's', 'us')")
+    )
+
+
+async def set_time(redis: Redis, keys: Keys, now: float) -> None:
+    """What the scripts take for the time, in seconds."""
+    milliseconds = round(now * 1000)
+    await redis.hset(now_key(keys), mapping={"s": milliseconds // 1000, "us": milliseconds % 1000 * 1000})
 
 
 def now_key(keys: Keys) -> str:
@@ -99,10 +104,7 @@ class Fleet:
 
     async def _set(self, now: float) -> None:
         self.clock.seconds = now
-        milliseconds = round(now * 1000)
-        await self.redis.hset(
-            now_key(self.keys), mapping={"s": milliseconds // 1000, "us": milliseconds % 1000 * 1000}
-        )
+        await set_time(self.redis, self.keys, now)
 
     def later(self, seconds: float, happen: Callable[[], object]) -> None:
         heapq.heappush(self._events, (self.clock.seconds + seconds, next(self._numbers), happen))
