@@ -27,12 +27,12 @@ def explain(
             continue
         source = given.get(name)
         origin = "the default" if source is None else source.origin
-        shown = (
-            "***"
-            if is_secret(fields[name]) or not fields[name].repr
-            else show(finding.get("input") if source is None else source.value)
-        )
-        yield f"{name} = {shown} (from {origin}): {_reason(fields[name], finding)}"
+        value = "***"
+        if not is_secret(fields[name]):
+            value = show(finding.get("input") if source is None else source.value)
+        # What may be a key by mistake is not repeated.
+        shown = f" = {value}" if fields[name].repr else ""
+        yield f"{name}{shown} (from {origin}): {_reason(fields[name], finding)}"
 
 
 def allowed(field: FieldInfo) -> str:
