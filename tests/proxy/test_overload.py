@@ -195,27 +195,7 @@ async def test_far_more_than_fits_is_refused_at_once_but_no_hit_and_bookings_las
     assert Counter([(await ask).status_code for ask in asks]) == {200: 18, 503: 82}
 
 
-async def test_a_booking_takes_the_place_of_a_look_that_waits_for_the_budget(
-    start: Start, redis: Redis, keys: Keys
-) -> None:
-    """Nothing leaves until a block has passed, and everybody is patient."""
-    gateway = await start(max_calls=10, budget_max_wait_seconds=60, drain_seconds=0)
-    await blocked(redis, keys, KEY["authorization"], 50)
-    looks = [asyncio.ensure_future(gateway.get(f"/v2/bookings?n={n}")) for n in range(12)]
-    await until(lambda: sum(look.done() for look in looks) == 3)
-    bookings = [asyncio.ensure_future(gateway.post(f"/v2/bookings/{n}/cancel")) for n in range(4)]
-
-    async def some_made_way() -> bool:
-        return [look.result().status_code for look in looks if look.done()] == [503] * 6
-
-    await until(some_made_way)
-    assert not any(booking.done() for booking in bookings)
-    for task in (*looks, *bookings):
-        task.cancel()
-    await asyncio.wait([*looks, *bookings])
-
-
-async def test_who_follows_another_process_is_not_refused_for_its_want_of_places(
+async def test_a_booking_takes_the_place_of_a_look_that_waits_but_not_of_who_follows_elsewhere(
     start: Start, upstream: Upstream, redis: Redis, keys: Keys
 ) -> None:
     """Bookings take the place of the one that leads, while all wait for a block to pass."""
