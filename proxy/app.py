@@ -21,6 +21,7 @@ from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer
 from proxy.cache.stamps import SETTING
+from proxy.deadline import patience_of
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, cookie, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
@@ -176,6 +177,7 @@ class Gateway:
     ) -> Call:
         """The call to Cal.com that *request* asks for, its body read as far as it is small."""
         headers = forwarded(request.headers, request_id=request.id.encode(), shared=shared, plain=plain)
+        began, patience = self.clock.monotonic(), patience_of(request.headers)
         return Call(
             method=request.method,
             target=request.target,
@@ -183,6 +185,7 @@ class Gateway:
             credential=ratelimit.credential(as_text(request.headers)),
             kind=kind,
             body=await self._body(request),
+            deadline=None if patience is None else began + patience,
         )
 
     async def _body(self, request: Request) -> bytes | AsyncIterator[bytes]:

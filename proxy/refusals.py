@@ -83,6 +83,13 @@ class UpstreamTimeout(Refused):
     reason = "timeout"
 
 
+class DeadlineTooShort(NotSent):
+    """Calgate - this cannot be answered within the Request-Timeout that was asked for."""
+
+    status = 504
+    reason = "deadline"
+
+
 class UpstreamUnreachable(NotSent):
     """Calgate - Cal.com could not be reached."""
 

@@ -17,13 +17,14 @@ from exporters.catalogue import (
     LOOKUP_RESULTS,
     OUTCOMES,
     PURPOSES,
+    RETRY_OUTCOMES,
     ROUTES,
     SCOPES,
     UPSTREAM_ENDPOINTS,
     UPSTREAM_OUTCOMES,
 )
 from exporters.slots import Histogram, WorkerSlot
-from proxy.breaker import State
+from proxy.breaker.machine import State
 from proxy.governor.purpose import Purpose
 
 GATEWAY = "gateway"
@@ -89,6 +90,9 @@ class Telemetry:
         self._rate_limited = {
             endpoint: counter("calgate_upstream_rate_limited_total", endpoint=endpoint)
             for endpoint in UPSTREAM_ENDPOINTS
+        }
+        self._retried = {
+            outcome: counter("calgate_upstream_retries_total", outcome=outcome) for outcome in RETRY_OUTCOMES
         }
         self._denied = {
             pair: counter("calgate_budget_denied_total", credential=pair[0], purpose=pair[1])
@@ -160,6 +164,10 @@ class Telemetry:
         self._upstream_durations[endpoint, outcome].observe(seconds)
         if status == 429:
             self._rate_limited[endpoint].inc()
+
+    def retried(self, outcome: str) -> None:
+        """A read that failed quickly was, or was not, tried once more."""
+        self._retried[outcome].inc()
 
     def waited_for_budget(self, purpose: Purpose, seconds: float) -> None:
         self._budget_wait[purpose].observe(seconds)

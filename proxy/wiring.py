@@ -31,7 +31,8 @@ from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.refresh import Refresher
 from proxy.app import Gateway
-from proxy.breaker_board import BreakerBoard
+from proxy.breaker.board import BreakerBoard
+from proxy.breaker.terms import terms_of
 from proxy.cache import epoch
 from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
@@ -49,6 +50,7 @@ from proxy.edge.shortcut import Shortcut
 from proxy.governor.limiter import Limiter, Limits
 from proxy.governor.purpose import Purpose
 from proxy.idempotency.once import Once
+from proxy.pool import transport
 from proxy.telemetry import Telemetry
 from proxy.writes import Writes
 
@@ -98,17 +100,27 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     telemetry = Telemetry(counters)
     redis = connect(settings.redis_url, client_name="calgate-proxy", account=settings.account)
     epoch.guard(redis, keys, timing.remembered)
-    http = upstream.transport(settings)
+    http = transport(settings, clock)
     log = AccessLog(which=settings.access_log)
     background: list[asyncio.Task[None]] = []
+    breakers: BreakerBoard | None = None
     try:
         calls = calls_of(settings, http, redis, keys, telemetry, clock)
+        breakers = calls.breakers
         # Without a lease copies are used only after Redis was asked.
         lease = NEAR_LEASE if settings.l1 else 0.0
         near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes, lease=lease)
         arrivals = Arrivals()
         process = f"{keys.told}:{uuid.uuid4().hex}"
-        pushes = Pushes(settings.redis_url, keys, clock, process=process, near=near, landed=arrivals.landed)
+        pushes = Pushes(
+            settings.redis_url,
+            keys,
+            clock,
+            process=process,
+            near=near,
+            landed=arrivals.landed,
+            breakers=breakers,
+        )
         follower = _follower(settings, redis, pushes, clock)
         store = Store(
             redis,
@@ -206,6 +218,8 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        if breakers is not None:
+            await breakers.aclose()
         await http.aclose()
         await redis.aclose()
         log.flush()
@@ -220,14 +234,7 @@ def calls_of(
     clock: Clock,
 ) -> upstream.Upstream:
     """The way to Cal.com over *http*, past the breakers and out of the one budget."""
-    breakers = BreakerBoard(
-        redis,
-        keys,
-        telemetry,
-        clock,
-        failures=settings.breaker_failures,
-        open_seconds=settings.breaker_open_seconds,
-    )
+    breakers = BreakerBoard(redis, keys, telemetry, clock, terms_of(settings))
     limiter = Limiter(redis, keys, Limits.of(settings), clock)
     return upstream.Upstream(http, limiter, breakers, telemetry, clock, settings)
 

@@ -127,8 +127,8 @@ class Writes:
                 await self._store.write_refused(intent.write)
             else:
                 known = intent.outcome_known
-                # What nobody knows the outcome of may have changed anything.
-                fields = intent.fields if known else EVERYTHING
+                # One of unknown outcome counts as made; what it would have changed it may change yet.
+                fields = intent.fields or EVERYTHING
                 overlay = intent.overlay if known else ""
                 await self._store.write_end(
                     intent.write, known=known, fields=fields, overlay=overlay, why=intent.why

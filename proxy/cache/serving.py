@@ -19,6 +19,7 @@ from proxy.cache.fetch import Ask, Fetched, Fetcher
 from proxy.cache.flights import Flights
 from proxy.cache.store import Looked, Store
 from proxy.cache.verdict import Verdict, early, judge
+from proxy.deadline import until
 from proxy.edge.headers import RawHeaders, encoded
 from proxy.governor.purpose import Purpose
 from proxy.refusals import NotCached, Refused, StoreUnavailable
@@ -144,13 +145,17 @@ class Serving:
         return verdict
 
     async def _miss(self, ask: Ask, looked: Looked, verdict: Verdict, show: Show) -> Answer:
+        # Others may board, and the next look finds what it brings: only the waiting has an end, if a client waits.
+        deadline = ask.call.deadline if ask.call.purpose is None else None
+        patient = replace(ask, call=replace(ask.call, deadline=None))
         try:
-            fetched, joined = await self._flights.board(
-                # Who wants nothing that was asked for before takes no other's flight.
-                ask.digest if ask.is_shared else f"{ask.digest} {id(ask)}",
-                looked.generation,
-                lambda flight: self._fetcher.fetch(flight, ask),
-            )
+            async with until(deadline, self._clock):
+                fetched, joined = await self._flights.board(
+                    # Who wants nothing that was asked for before takes no other's flight.
+                    ask.digest if ask.is_shared else f"{ask.digest} {id(ask)}",
+                    looked.generation,
+                    lambda flight: self._fetcher.fetch(flight, patient),
+                )
         except Refused as refusal:
             answer = self._fallback(looked, verdict, show, refusal.reason)
             if answer is None:
@@ -213,7 +218,8 @@ class Serving:
         spawn(self._refreshed(ask, generation), name="cache.refresh")
 
     async def _refreshed(self, ask: Ask, generation: int) -> None:
-        behind = replace(ask, call=replace(ask.call, purpose=Purpose.REVALIDATE), reason="refresh")
+        call = replace(ask.call, purpose=Purpose.REVALIDATE, deadline=None)
+        behind = replace(ask, call=call, reason="refresh")
         fetch = self._fetcher.fetch
         is_done = False
         try:
