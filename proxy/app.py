@@ -223,6 +223,8 @@ class Gateway:
 
     async def _written(self, request: Request, call: Call) -> Reply:
         """Make the write. When this returns, no process serves the old availability any more."""
+        # Nothing has to be announced that is not going to leave.
+        self.upstream.breakers.check(call.kind.breaker)
         async with self.writes.intent() as intent:
             async with self.account.informed(intent, call) as told:
                 try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -29,6 +30,7 @@ from proxy.refusals import (
     DeadlineTooShort,
     NotSent,
     Overloaded,
+    Refused,
     StoreUnavailable,
     Unsendable,
     UpstreamTimeout,
@@ -36,6 +38,8 @@ from proxy.refusals import (
 )
 from proxy.retries import PASSING, QUICK_SECONDS, RetryBudget, is_broken
 from proxy.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
 
 # A client that books has nothing to fall back on; whoever looks can be shown something older.
 _BOOKINGS_PATIENCE: Final = 5
@@ -45,6 +49,9 @@ _IDENTITY: Final = frozenset(
     {b"authorization", b"x-cal-client-id", b"x-cal-secret-key", b"cal-api-version", b"via", b"x-request-id"}
     | {b"accept-encoding"}
 )
+
+# A refusal before the request was looked at tells nothing of what would have been done (contract 5.4).
+_NOT_LOOKED_AT: Final = frozenset({401, 403, 429})
 
 # 408 and 499 mean the upstream gave up on itself; every other 4xx is an answer (contract 5.4).
 _FAILED: Final = frozenset({408, 499})
@@ -145,6 +152,7 @@ class Upstream:
         self._max_wait = settings.budget_max_wait_seconds
         self._base = httpx2.URL(settings.upstream_url)
         self._retries = RetryBudget()
+        self._is_sound = False
         self._timeouts = {
             "connect": settings.upstream_connect_timeout_seconds,
             "read": settings.upstream_read_timeout_seconds,
@@ -211,23 +219,27 @@ class Upstream:
         permit = self.breakers.enter(endpoints)
         if isinstance(permit, Knock):
             permit = await self.breakers.probe(endpoints, permit)
+        if permit.is_probe and call.kind.is_write and not self._is_sound:
+            spawn(self._sound(call, permit), name="breaker.sound")
+            raise CircuitOpen(retry_after=PROBE_OUT_SECONDS)
         try:
             if call.deadline is not None and call.deadline <= self._clock.monotonic():
                 raise DeadlineTooShort
-            if permit.is_probe and call.kind.is_write:
-                await self._sound(call, permit)
             grant = await self._leave(call)
             return await self._attempt(call, grant, permit)
         finally:
             # Without an outcome (refused, cancelled) a probe must not stay out; after one this does nothing.
             self.breakers.release(endpoints, permit)
+            if permit.is_probe and call.kind.is_write:
+                self._is_sound = False
 
     async def _sound(self, call: Call, permit: Pass) -> None:
-        """Before a write may be the probe, a read of its client has to get through. Raises CircuitOpen.
+        """Before a write may be the probe, a read in its client's name has to get through, which nobody waits for.
 
         A write that fails may have been made all the same: its client is left in doubt, and what it might have
         changed is no longer shown. An outage of half an hour would take sixty of them.
         """
+        endpoints = call.kind.breaker
         look = replace(
             call,
             method="GET",
@@ -238,16 +250,22 @@ class Upstream:
             deadline=None,
         )
         try:
+            if await self._gets_through(look):
+                self._is_sound = True
+            else:
+                self.breakers.record(endpoints, permit, ok=False)
+        except Refused:
+            _log.info("breaker.not_sounded")
+        finally:
+            self.breakers.release(endpoints, permit)
+
+    async def _gets_through(self, look: Call) -> bool:
+        try:
             response = await self._once(look)
-            await response.aclose()
-            is_back = _outcome(response.status_code) != "server_error"
         except (UpstreamUnreachable, UpstreamTimeout):
-            is_back = False
-        if not is_back:
-            endpoints = call.kind.breaker
-            self.breakers.record(endpoints, permit, ok=False)
-            left = self.breakers[endpoints].left(self._clock.monotonic())
-            raise CircuitOpen(retry_after=max(left, PROBE_OUT_SECONDS))
+            return False
+        await response.aclose()
+        return _outcome(response.status_code) != "server_error"
 
     async def _leave(self, call: Call) -> Grant:
         """Wait for budget, at most as long as the class may; what came too late to be used is given back."""
@@ -316,8 +334,10 @@ class Upstream:
         finally:
             seconds = self._clock.monotonic() - started
             self._telemetry.called(call.kind.endpoint, call.paid_as, status, outcome, seconds)
-            if outcome not in ("cancelled", "client_error"):
-                self.breakers.record(endpoints, permit, ok=outcome == "ok", seconds=seconds)
+            # Of a probe an answer about the matter is all that is wanted, such as that the time is taken.
+            is_back = permit.is_probe and outcome == "client_error" and status not in _NOT_LOOKED_AT
+            if is_back or outcome not in ("cancelled", "client_error"):
+                self.breakers.record(endpoints, permit, ok=is_back or outcome == "ok", seconds=seconds)
             if not left:
                 spawn(self._unspent(grant), name="give-back")
         try:

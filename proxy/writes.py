@@ -104,7 +104,8 @@ class Writes:
         The client's answer is held back meanwhile, but not for ever: once the intent's lease has run out,
         the next look at the cache finds it and takes the write for landed, so the answer may go.
         """
-        self._unresolved.add(intent.write)
+        if not intent.changed_nothing:
+            self._unresolved.add(intent.write)
         lease_over = self._clock.monotonic() + self._store.timing.lease
         while not await self._try_to_resolve(intent):
             if self._clock.monotonic() >= lease_over:

@@ -28,8 +28,10 @@ from loadtest.scenarios.stage import BOOKING_HEADERS, SLOTS_HEADERS, Needs, Stag
 from loadtest.stats import quantile
 from proxy.cache.inventory import kept
 
-TYPES: Final = (101, 102, 103)
-"""Event types of one person each: without a vow a booking in doubt of a round robin hides everything (reach.md)."""
+TYPES: Final = (101, 102, 118)
+"""Event types of the person who asks: others' cannot be learned of. Without a vow a booking in doubt of a round robin
+hides everything (reach.md).
+"""
 
 _DAYS: Final = 28
 _BOOKED_FROM: Final = 40
@@ -38,8 +40,8 @@ _BOOKED_FROM: Final = 40
 _MINUTES: Final = 30.0
 _OPEN_SECONDS, _LONGEST_SECONDS = 10.0, 30.0
 _TTL_SECONDS, _STALE_SECONDS = 60.0, 30.0
-_LEARN_SECONDS: Final = 120.0
-"""The account is learned at ten calls a minute, and counts as known a while after that."""
+_LEARN_SECONDS, _ROUNDS = 120.0, 6
+"""The account is learned at ten calls a minute, and counts as known a while after that, in each process."""
 
 _LOOK_SECONDS, _PAUSE_SECONDS = 0.02, 3.0
 _QUICK_MS: Final = 50.0
@@ -91,6 +93,8 @@ class Seen:
     looks: Counter[str] = field(default_factory=Counter)
     bookings: Counter[str] = field(default_factory=Counter)
     waits: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    """The same for an answer that needs nothing, asked for at the same moments: what the machine makes of any."""
     oldest: float = 0.0
 
     def answered(self) -> float | None:
@@ -108,6 +112,8 @@ class Down:
     opened: dict[str, float]
     back: float | None
     """Seconds until a look was answered by Cal.com again."""
+    booked: float | None
+    """Seconds until a booking was answered by Cal.com again, tried from then on."""
 
 
 async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
@@ -144,14 +150,18 @@ async def _look_around(
     """
     until = clock.monotonic() + _LEARN_SECONDS
     answers = await asyncio.gather(*(client.get(target, SLOTS_HEADERS) for target in targets))
-    targets = [target for target, answer in zip(targets, answers, strict=True) if answer.json().get("data")]
-    while clock.monotonic() < until:
+    targets = [
+        target
+        for target, answer in zip(targets, answers, strict=True)
+        if any((answer.json().get("data") or {}).values())
+    ]
+    rounds = 0
+    while clock.monotonic() < until and rounds < _ROUNDS:
         await asyncio.gather(*(client.get(target, SLOTS_HEADERS) for target in targets))
         found = [one for one in await kept(redis, keys) if one.target in targets]
         narrow = sum("?" not in one.fields for one in found)
         tell(f"{narrow} of {len(targets)} days are kept, and their event types known")
-        if narrow == len(targets):
-            break
+        rounds = rounds + 1 if narrow == len(targets) else 0
         await clock.sleep(_PAUSE_SECONDS)
     return targets
 
@@ -192,13 +202,15 @@ async def _down(
                     group.create_task(_look(client, dice.choice(targets), seen))
                 else:
                     group.create_task(_book(client, today, number, seen))
+                    group.create_task(_ping(client, seen))
     finally:
         watch.cancel()
         with suppress(asyncio.CancelledError):
             await watch
     await stage.simulator.ask("DELETE", "/faults")
     over = clock.monotonic()
-    return Down(began, over, opened, await _back(client, targets, clock))
+    back = await _back(client, targets, clock)
+    return Down(began, over, opened, back, await _booked(client, today, clock))
 
 
 def _moments(rate: float, seconds: float, dice: random.Random) -> list[float]:
@@ -233,6 +245,11 @@ async def _look(client: Client, target: str, seen: Seen) -> None:
         seen.looks[f"{answer.status} {answer.header('cache-status')}"] += 1
 
 
+async def _ping(client: Client, seen: Seen) -> None:
+    with suppress(ClientError):
+        seen.bare.append(1000 * (await client.get("/-/healthz")).seconds)
+
+
 async def _book(client: Client, today: date, number: int, seen: Seen) -> None:
     day = today + timedelta(days=_BOOKED_FROM + number % 20)
     attendee = {"name": "Outage", "email": f"outage{number}@example.org", "timeZone": "UTC"}
@@ -259,6 +276,18 @@ async def _back(client: Client, targets: Sequence[str], clock: Clock) -> float |
             said = answer.header("cache-status") or ""
             if answer.status == 200 and "stale-if-error" not in said and "ttl=-" not in said:
                 return clock.monotonic() - started
+        await clock.sleep(_LOOK_SECONDS)
+    return waited
+
+
+async def _booked(client: Client, today: date, clock: Clock) -> float | None:
+    """Seconds until Cal.com answers a booking again; people go on trying."""
+    started, number = clock.monotonic(), 0
+    while (waited := clock.monotonic() - started) < 2 * _LONGEST_SECONDS:
+        seen, number = Seen(), number + 1
+        await _book(client, today, number, seen)
+        if any(word.startswith(("201", "400")) for word in seen.bookings):
+            return clock.monotonic() - started
         await clock.sleep(_LOOK_SECONDS)
     return waited
 
@@ -301,6 +330,8 @@ def _report(plan: Plan, seen: Seen, down: Down, calls: dict[str, list[Any]], sec
         "oldest answer, s": seen.oldest,
         "bookings": dict(seen.bookings),
         "P50 of a booking's refusal, ms": quantile(seen.waits, 0.5),
+        "P50 of /-/healthz meanwhile, ms": quantile(seen.bare, 0.5),
+        "P99 of /-/healthz meanwhile, ms": quantile(seen.bare, 0.99),
     }
     gates: list[Gate] = [at_least("looks answered with their age, %", seen.answered(), _BEST)]
     p99 = quantile(seen.waits, 0.99)
@@ -324,11 +355,7 @@ def _report(plan: Plan, seen: Seen, down: Down, calls: dict[str, list[Any]], sec
     allowed = 2 * (plan.seconds / (0.8 * _LONGEST_SECONDS / plan.compress) + 4)
     gates.append(at_most("calls while open, slots and writes", probes, round(allowed)))
     longest = _LONGEST_SECONDS / plan.compress
-    gates.append(
-        at_most(
-            "seconds until a look is answered by Cal.com again, less one open time",
-            None if down.back is None else max(0.0, down.back - longest),
-            1.0,
-        )
-    )
+    for name, waited in (("look", down.back), ("booking", down.booked)):
+        late = None if waited is None else max(0.0, waited - longest)
+        gates.append(at_most(f"seconds until Cal.com answers a {name} again, less one open time", late, 1.0))
     return Report("outage", plan.seed, seconds, figures, gates)

@@ -81,6 +81,14 @@ class BreakerBoard:
             raise CircuitOpen(retry_after=permit.retry_after)
         return permit
 
+    def check(self, endpoints: Endpoints) -> None:
+        """Raise CircuitOpen where a call would certainly be refused now, for who would otherwise prepare one."""
+        breaker = self._circuits[endpoints].breaker
+        left = breaker.left(self._clock.monotonic())
+        if breaker.state is State.OPEN and left > 0:
+            self._telemetry.rejected(endpoints)
+            raise CircuitOpen(retry_after=left)
+
     async def probe(self, endpoints: Endpoints, knock: Knock) -> Pass:
         """Leave to make the one call that tries whether Cal.com is back. Raises CircuitOpen when another has it."""
         circuit = self._circuits[endpoints]

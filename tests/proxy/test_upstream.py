@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import trustme
 from hypercorn.asyncio import serve
@@ -681,3 +682,35 @@ async def test_before_a_write_is_the_probe_a_read_has_to_get_through(
 
     await until(has_booked)
     assert [one.method for one in upstream.requests].count("POST") == 2
+
+
+@pytest.mark.parametrize(("status", "closes"), [(400, True), (404, True), (401, False), (403, False)])
+async def test_a_probe_that_is_answered_about_the_matter_closes_the_circuit(
+    start: Start, upstream: Upstream, redis: Redis, keys: Keys, status: int, closes: bool
+) -> None:
+    gateway = await start(breaker_failures=1, breaker_open_seconds=0.1, breaker_longest_open_seconds=0.1)
+    upstream.script = lambda seen: limited(500)
+    await gateway.get(ME)
+
+    async def is_closed() -> bool:
+        text: Any = await redis.hget(keys.breaker, "reads")
+        return text is not None and orjson.loads(text)["state"] == "closed"
+
+    async def is_open() -> bool:
+        return await redis.hexists(keys.breaker, "reads") and not await is_closed()
+
+    await until(is_open)
+    upstream.script = lambda seen: limited(status)
+
+    async def was_answered() -> bool:
+        return (await gateway.get(ME)).status_code == status
+
+    async def is_closed_after_a_call() -> bool:
+        return await was_answered() and await is_closed()
+
+    if closes:
+        await until(is_closed_after_a_call)
+    else:
+        for _ in range(3):
+            await until(was_answered)
+            assert await is_open()
