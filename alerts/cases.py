@@ -151,6 +151,7 @@ _HIGH = Playbook(
 
 _OPEN = 'calgate_breaker_state{instance="a", endpoint="slots", state="open"}'
 _CLOSED = 'calgate_breaker_state{instance="a", endpoint="slots", state="closed"}'
+_HALF_OPEN = 'calgate_breaker_state{instance="a", endpoint="slots", state="half_open"}'
 _IS_OPEN = Firing(
     {"endpoint": "slots"},
     "The breaker for slots stays open",
@@ -164,7 +165,14 @@ _BREAKER = Playbook(
     (
         Case("fires", "open for over a minute", {_OPEN: "1+0x60", _CLOSED: "0+0x60"}, 65, (_IS_OPEN,)),
         Case("waits", "a minute first", {_OPEN: "1+0x60", _CLOSED: "0+0x60"}, 55),
-        Case("below", "while closed or half open", {_OPEN: "0+0x60", _CLOSED: "1+0x60"}, 200),
+        Case(
+            "fires",
+            "also when long probes take turns with it",
+            {_OPEN: "1 1 0 0 1 1 0 0 1 1 0 0 1 1 0 0", _HALF_OPEN: "0 0 1 1 0 0 1 1 0 0 1 1 0 0 1 1"},
+            65,
+            (_IS_OPEN,),
+        ),
+        Case("below", "while closed", {_OPEN: "0+0x60", _CLOSED: "1+0x60"}, 200),
         Case("missing", "without any series", {}, 200),
         Case("keeps", "for 5 minutes after", {_OPEN: "1+0x20 0+0x100"}, 380, (_IS_OPEN,)),
         Case("clears", "5 minutes after", {_OPEN: "1+0x20 0+0x100"}, 430),

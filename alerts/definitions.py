@@ -104,7 +104,8 @@ def _upstream(objectives: Objectives) -> tuple[Alert, ...]:
             name="CalgateBreakerOpen",
             severity="page",
             incident="upstream",
-            expr='max by (endpoint) (calgate_breaker_state{state="open"}) == 1',
+            # While a probe is out it is not closed either, and a probe may take as long as its time-out.
+            expr='max by (endpoint) (calgate_breaker_state{state=~"open|half_open"}) == 1',
             summary="The breaker for {{ $labels.endpoint }} stays open",
             description=(
                 f"For over {number(open_time)} s calls of class {{{{ $labels.endpoint }}}} have been"

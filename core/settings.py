@@ -364,6 +364,30 @@ class Settings(BaseSettings):
     upstream_read_timeout_seconds: _Seconds = Field(
         gt=0, le=600, default=60, description="Longest silence while Cal.com answers, in seconds."
     )
+    upstream_reads_total_seconds: _Seconds = Field(
+        gt=0,
+        le=600,
+        default=30,
+        description="Longest Cal.com may take over a read in all, in seconds; whoever calls waits no longer.",
+    )
+    upstream_slots_total_seconds: _Seconds = Field(
+        gt=0,
+        le=600,
+        default=65,
+        description="The same for availability, which takes some teams 47 s; the edge before Cal.com gives up at 60.",
+    )
+    upstream_writes_total_seconds: _Seconds = Field(
+        gt=0,
+        le=600,
+        default=150,
+        description="The same for what changes something: one that is given up may have been made all the same.",
+    )
+    upstream_connection_seconds: _Seconds = Field(
+        gt=0,
+        le=86_400,
+        default=300,
+        description="Age from which a connection to Cal.com takes no new call, so that a new address is noticed.",
+    )
     upstream_pool_connections: _Count = Field(
         ge=1, le=4_096, default=64, description="Connections to Cal.com each gateway process may hold."
     )
@@ -407,10 +431,32 @@ class Settings(BaseSettings):
         ge=1,
         le=1_000,
         default=5,
-        description="Failures in a row after which calls to a kind of endpoint stop.",
+        description="Failures in a row, in a quiet time, after which calls to a kind of endpoint stop.",
     )
     breaker_open_seconds: _Seconds = Field(
         gt=0, le=3_600, default=10, description="Seconds before one probe may try whether Cal.com is back."
+    )
+    breaker_longest_open_seconds: _Seconds = Field(
+        gt=0,
+        le=3_600,
+        default=30,
+        description="The same at most: it doubles with every probe that fails.",
+    )
+    breaker_slow_reads_seconds: _Seconds = Field(
+        ge=0,
+        le=600,
+        default=15,
+        description="Seconds from which an answer to a read is a slow one; many of them in a row count like failures. "
+        "0: none is.",
+    )
+    breaker_slow_slots_seconds: _Seconds = Field(
+        ge=0, le=600, default=55, description="The same for availability, which takes some teams 47 s."
+    )
+    breaker_slow_writes_seconds: _Seconds = Field(
+        ge=0,
+        le=600,
+        default=0,
+        description="The same for what changes something; a slow booking is better than none.",
     )
 
     # ── Jobs ──

@@ -49,6 +49,7 @@ INVALIDATION_OUTCOMES = ("applied", "failed")
 UPSTREAM_ENDPOINTS = ("slots", "bookings", "event_types", "schedules", "calendars", "other")
 PURPOSES = ("booking", "interactive", "revalidate", "learn", "warm", "audit")
 UPSTREAM_OUTCOMES = ("ok", "client_error", "server_error", "timeout", "connect_error", "cancelled")
+RETRY_OUTCOMES = ("answered", "failed", "denied")
 CREDENTIALS = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "anonymous", "other")
 SHEDDING = ("refused", "evicted")
 ADMISSIONS = ("missing", "unknown")
@@ -296,6 +297,13 @@ _UPSTREAM = (
         "429 answers. Target 0.",
         "responses",
         {"endpoint": UPSTREAM_ENDPOINTS},
+    ),
+    _metric(
+        "upstream_retries_total",
+        "counter",
+        "Reads that failed quickly: tried again and answered or failed, or denied a second try.",
+        "calls",
+        {"outcome": RETRY_OUTCOMES},
     ),
 )
 

@@ -24,6 +24,7 @@ from proxy.cache.reads import ReadsCache
 from proxy.cache.serve import SlotsCache
 from proxy.cache.serving import Answer
 from proxy.clients.door import Door
+from proxy.deadline import patience_of
 from proxy.edge.access_log import AccessLog
 from proxy.edge.headers import as_text, forwarded, has, returned
 from proxy.edge.request import JSON, Receive, Request, Scope, Send
@@ -193,6 +194,7 @@ class Gateway:
     ) -> Call:
         """The call to Cal.com that *request* asks for, its body read as far as it is small."""
         headers = forwarded(request.headers, request_id=request.id.encode(), shared=shared, plain=plain)
+        began, patience = self.clock.monotonic(), patience_of(request.headers)
         return Call(
             method=request.method,
             target=request.target,
@@ -201,6 +203,7 @@ class Gateway:
             kind=kind,
             body=await self._body(request),
             client=request.client,
+            deadline=None if patience is None else began + patience,
         )
 
     async def _body(self, request: Request) -> bytes | AsyncIterator[bytes]:

@@ -131,6 +131,13 @@ class NotUnderstood(Refused):
     reason = "not_understood"
 
 
+class DeadlineTooShort(NotSent):
+    """Calgate - this cannot be answered within the Request-Timeout that was asked for."""
+
+    status = 504
+    reason = "deadline"
+
+
 class UpstreamUnreachable(NotSent):
     """Calgate - Cal.com could not be reached."""
 

@@ -20,6 +20,7 @@ from exporters.catalogue import (
     LOST_OUTCOMES,
     OUTCOMES,
     PURPOSES,
+    RETRY_OUTCOMES,
     ROUTES,
     SCOPES,
     SHEDDING,
@@ -28,7 +29,7 @@ from exporters.catalogue import (
     UPSTREAM_OUTCOMES,
 )
 from exporters.slots import Histogram, WorkerSlot
-from proxy.breaker import State
+from proxy.breaker.machine import State
 from proxy.clients.tally import Tally
 from proxy.governor.purpose import Purpose
 
@@ -116,6 +117,9 @@ class Telemetry:
         self._shed = {
             pair: counter("calgate_upstream_shed_total", purpose=pair[0], how=pair[1])
             for pair in product(PURPOSES, SHEDDING)
+        }
+        self._retried = {
+            outcome: counter("calgate_upstream_retries_total", outcome=outcome) for outcome in RETRY_OUTCOMES
         }
         self._denied = {
             pair: counter("calgate_budget_denied_total", credential=pair[0], purpose=pair[1])
@@ -217,6 +221,10 @@ class Telemetry:
     def shed(self, purpose: Purpose, how: str) -> None:
         """A call found no place in this process, or had to give its place up."""
         self._shed[purpose, how].inc()
+
+    def retried(self, outcome: str) -> None:
+        """A read that failed quickly was, or was not, tried once more."""
+        self._retried[outcome].inc()
 
     def waited_for_budget(self, purpose: Purpose, seconds: float) -> None:
         self._budget_wait[purpose].observe(seconds)

@@ -36,7 +36,8 @@ from proxy.app import SHADOW, Gateway
 from proxy.booking.looking import Looking
 from proxy.booking.path import BookingPath, Rules
 from proxy.booking.turns import Turns
-from proxy.breaker_board import BreakerBoard
+from proxy.breaker.board import BreakerBoard
+from proxy.breaker.terms import terms_of
 from proxy.cache import epoch
 from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
@@ -58,6 +59,7 @@ from proxy.governor.limiter import Limiter, Limits
 from proxy.governor.purpose import Purpose
 from proxy.governor.shares import Shares
 from proxy.idempotency.once import Once
+from proxy.pool import transport
 from proxy.telemetry import Telemetry
 from proxy.writes import Writes
 
@@ -107,9 +109,10 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
     telemetry = Telemetry(counters)
     redis = connect(settings.redis_url, client_name="calgate-proxy", account=settings.account)
     epoch.guard(redis, keys, timing.remembered)
-    http = upstream.transport(settings)
+    http = transport(settings, clock)
     log = AccessLog(which=settings.access_log)
     background: list[asyncio.Task[None]] = []
+    breakers: BreakerBoard | None = None
     try:
         shares = None
         if settings.budget_shares:
@@ -117,6 +120,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
             shares = Shares(Limits.of(settings), name=place)
             background.append(spawn(Heart(redis, keys, shares, clock).run(), name="heart"))
         calls = calls_of(settings, http, redis, keys, telemetry, clock, shares)
+        breakers = calls.breakers
         # Without a lease copies are used only after Redis was asked.
         lease = NEAR_LEASE if settings.l1 else 0.0
         near = Near(most_entries=_MOST_NEAR, most_bytes=settings.l1_bytes, lease=lease)
@@ -130,6 +134,7 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
             near=near,
             landed=arrivals.landed,
             is_alone=_is_alone(settings),
+            breakers=breakers,
         )
         follower = _follower(settings, redis, pushes, clock)
         store = Store(
@@ -226,6 +231,8 @@ async def wired(settings: Settings, counters: WorkerSlot) -> AsyncIterator[tuple
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        if breakers is not None:
+            await breakers.aclose()
         await http.aclose()
         await redis.aclose()
         log.flush()
@@ -265,14 +272,7 @@ def calls_of(
     shares: Shares | None = None,
 ) -> upstream.Upstream:
     """The way to Cal.com over *http*, past the breakers and out of the one budget; *shares* for when Redis is gone."""
-    breakers = BreakerBoard(
-        redis,
-        keys,
-        telemetry,
-        clock,
-        failures=settings.breaker_failures,
-        open_seconds=settings.breaker_open_seconds,
-    )
+    breakers = BreakerBoard(redis, keys, telemetry, clock, terms_of(settings))
     limits = Limits.of(settings)
     limiter = Limiter(redis, keys, limits, clock, shares)
     of_clients = ClientShares(redis, keys, limits, settings.clients, telemetry.tally)

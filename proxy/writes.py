@@ -126,7 +126,8 @@ class Writes:
         The client's answer is held back meanwhile, but not for ever: once the intent's lease has run out,
         the next look at the cache finds it and takes the write for landed, so the answer may go.
         """
-        self._unresolved.add(intent.write)
+        if not intent.changed_nothing:
+            self._unresolved.add(intent.write)
         lease_over = self._clock.monotonic() + self._store.timing.lease
         while not await self._try_to_resolve(intent):
             if self._clock.monotonic() >= lease_over:
@@ -164,8 +165,8 @@ class Writes:
                 await self._store.write_refused(intent.write)
             else:
                 known = intent.outcome_known
-                # What nobody knows the outcome of may have changed anything.
-                fields = intent.fields if known else EVERYTHING
+                # One of unknown outcome counts as made; what it would have changed it may change yet.
+                fields = intent.fields or EVERYTHING
                 overlay = intent.overlay if known else ""
                 await self._store.write_end(
                     intent.write, known=known, fields=fields, overlay=overlay, why=intent.why

@@ -32,13 +32,13 @@ from core.keys import Keys
 from core.redis import connect
 from core.settings import Loaded, Settings
 from exporters.slots import WorkerSlot
-from proxy import upstream
 from proxy.cache import chronicle, inventory
 from proxy.cache.audit import Auditor, Finding, Verdict, can_audit
 from proxy.cache.chronicle import Line, line_of
 from proxy.cache.inventory import Kept
 from proxy.cache.stamps import EVERYTHING, SETTING, Fields
 from proxy.cache.store import Store, Timing
+from proxy.pool import transport
 from proxy.telemetry import Telemetry
 from proxy.wiring import calls_of, keeper_of
 
@@ -230,8 +230,8 @@ async def _audit(
     async with _place(settings) as at:
         chosen = [one for one in await inventory.kept(at.redis, at.keys) if can_audit(one)]
         rng.shuffle(chosen)
-        http = upstream.transport(at.settings)
         clock = SystemClock()
+        http = transport(at.settings, clock)
         with _uncounted() as telemetry:
             calls = calls_of(at.settings, http, at.redis, at.keys, telemetry, clock)
             store = Store(at.redis, at.keys, Timing.of(at.settings))
@@ -242,6 +242,7 @@ async def _audit(
                     click.echo(f"{number}/{min(sample, len(chosen))} {one.target}", err=True)
                     found.append(await auditor.audit(one, key, repair=repair))
             finally:
+                await calls.breakers.aclose()
                 await http.aclose()
             return found
 

@@ -290,3 +290,52 @@ def budget(as_json: bool, **options: Any) -> None:
 
     log.configure("error", "console", program="loadtest")
     _finish(run(played()), as_json=as_json)
+
+
+@loadtest.command()
+@click.option(
+    "--compress",
+    type=click.FloatRange(1, 60),
+    default=15.0,
+    show_default=True,
+    help="How many times shorter than life all times are.",
+)
+@click.option("--looks", type=click.FloatRange(1, 500), default=20.0, show_default=True, help="A second.")
+@click.option("--bookings", type=click.FloatRange(0.1, 50), default=2.0, show_default=True, help="A second.")
+@click.option(
+    "--kind",
+    type=click.Choice(["bad_gateway", "error", "reset", "hang"]),
+    default="bad_gateway",
+    show_default=True,
+    help="How calls fail.",
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--processes", type=click.IntRange(1, 64), default=4, show_default=True, help="Gateways.")
+@_scenario
+def outage(**options: Any) -> tuple[Needs, Play]:
+    """Cal.com is down for half an hour: what was seen is shown with its age, bookings are refused at once."""
+    from loadtest.scenarios import outage as scenario
+
+    plan = scenario.Plan(**options)
+    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+@loadtest.command()
+@click.option(
+    "--calls",
+    type=click.IntRange(min=1_000),
+    default=1_000_000,
+    show_default=True,
+    metavar="N",
+    help="Of each kind of day.",
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def breaker(calls: int, seed: int, as_json: bool) -> None:
+    """The breaker's judgement, simulated: no million calls that fail now and then open it, an outage does at once.
+
+    Starts nothing: the calls are made up.
+    """
+    from loadtest.scenarios import breaking
+
+    _finish(breaking.run(breaking.Plan(calls, seed), _tell, SystemClock()), as_json=as_json)

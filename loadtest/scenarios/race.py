@@ -86,6 +86,7 @@ def needs(plan: Plan) -> Needs:
             "upstream_read_timeout_seconds": 2,
             "upstream_connect_timeout_seconds": 1,
             "breaker_open_seconds": 1,
+            "breaker_longest_open_seconds": 1,
             "account_map_seconds": 600 if plan.learns else 0,
         },
         parts=("proxy", "worker"),

@@ -207,16 +207,22 @@ class Account:
         try:
             yield told
         finally:
+            reach: Reach | None = None
             if intent.changed_nothing:
                 await self._unchanged(leaving)
             elif intent.outcome_known and told.body is not None:
-                told.reach, overlay = await self._landed(leaving, call, intent.status, told.body)
-                intent.fields = written_by(told.reach)
+                reach, overlay = await self._landed(leaving, call, intent.status, told.body)
+                told.reach = reach
+                intent.fields = written_by(reach)
                 intent.overlay = dumped(overlay) if overlay is not None else ""
             else:
-                # Everything may have changed. If that includes the map, nothing is learned until it no longer can.
+                # It counts as made, and may still be. If that may change the map, nothing is learned until it no
+                # longer can, and everything may have changed.
+                if not leaving.changes_map:
+                    reach, _ = await self._effect(leaving, call, None, None)
+                    intent.fields = written_by(reach) or EVERYTHING
                 await self._outdate(call, self._clock.now())
-            intent.why = line_of(_named(call), intent.status, told.reach)
+            intent.why = line_of(_named(call), intent.status, reach)
 
     async def _leaving(self, write: str, call: Call) -> Leaving:
         """Before a write leaves. Raises StoreUnavailable: then it must not."""
@@ -241,13 +247,10 @@ class Account:
         self, leaving: Leaving, call: Call, status: int, body: bytes
     ) -> tuple[Reach, Overlay | None]:
         """What the write may have touched, and what it took; also remembers what its answer tells. Never raises."""
-        now = self._clock.now()
-        # Uids have case, so the rules are given the path as it was sent.
-        path, document = _sent(call.target), _json(body)
-        write = _write(call, status, document)
-        reach, overlay = await effect_of(self._keeper, self._index, write, leaving.mark, now)
+        now, document = self._clock.now(), _json(body)
+        reach, overlay = await self._effect(leaving, call, status, document)
         await self._outdate(call, now)
-        await self._index.remember(bookings_in(call.method, path, document), now)
+        await self._index.remember(bookings_in(call.method, _sent(call.target), document), now)
         if leaving.changes_map:
             try:
                 told = _answer(call, status, document, now)
@@ -256,6 +259,13 @@ class Account:
                 _log.warning("account.change_not_ended")
         self.saw(call, status)
         return reach, overlay
+
+    async def _effect(
+        self, leaving: Leaving, call: Call, status: int | None, document: object
+    ) -> tuple[Reach, Overlay | None]:
+        """What a write may have touched that came back with *status*, `None` if nobody knows. Never raises."""
+        write = _write(call, status, document)
+        return await effect_of(self._keeper, self._index, write, leaving.mark, self._clock.now())
 
     async def _outdate(self, call: Call, now: float) -> None:
         uid = uid_of(_sent(call.target), _asked(call))
@@ -271,6 +281,7 @@ def _named(call: Call) -> str:
 def _write(call: Call, status: int | None, document: object) -> Write:
     return Write(
         method=call.method,
+        # Uids have case, so the rules are given the path as it was sent.
         path=_sent(call.target),
         request_json=_asked(call),
         status=status,

@@ -136,6 +136,8 @@ class BookingPath:
 
     async def _made(self, request: Request, call: Call) -> Reply:
         """Send it, and look for what it did when its answer is lost. Raises OutcomeUnknown when that does not show."""
+        # Nothing has to be announced that is not going to leave.
+        self._upstream.breakers.check(call.kind.breaker)
         began = self._clock.now()
         may_touch = _with_settings(call, await self._account.may_touch(call))
         async with self._writes.intent(may_touch) as intent:

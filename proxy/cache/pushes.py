@@ -6,6 +6,7 @@ The scripts publish it on one channel of the account, as words with a blank betw
 ``b <generation> <fields> <write or ->`` what reads one of the fields (with commas between) is older than this
 ``e <write>``                            a write is over and changed nothing
 ``f <digest>``                           a fetch that others waited for ended
+``x <endpoints> ...``, ``o ...``         a call failed, a circuit moved for all (breaker/board.py)
 
 On a channel of its own a process hears nothing; that it listens there is how others know that it lives.
 """
@@ -15,15 +16,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from core.clock import Clock
 from core.keys import Keys
-from core.tasks import either
+from core.tasks import either, spawn
 from core.topology import parse
 from proxy.cache.near import ALL, MARK_MS, Near
 from proxy.cache.wire import Wire, connect, packed
@@ -49,6 +50,14 @@ class Refused(RedisError):
     """Redis can be reached, but does not let us listen or ask; says its code, as in NOPERM or LOADING."""
 
 
+class Circuits(Protocol):
+    """The breakers of this process: what they are told of those of others, in order. Must not block or raise."""
+
+    def hear(self, word: str, rest: Sequence[str]) -> None: ...
+
+    async def look(self) -> None: ...
+
+
 class Pushes:
     """Keeps the connection, and tells *near* and *landed* in the order Redis tells it."""
 
@@ -62,6 +71,7 @@ class Pushes:
         near: Near,
         landed: Callable[[str], None],
         is_alone: bool = False,
+        breakers: Circuits | None = None,
     ) -> None:
         """*process* is the channel of this process; *landed* is called with the digest of a fetch that ended.
 
@@ -74,6 +84,7 @@ class Pushes:
         self._near = near
         self._landed = landed
         self._is_alone = is_alone
+        self._breakers = breakers
         self._lost = asyncio.Event()
         self._subscribed = asyncio.Event()
         self._answered_at = 0.0
@@ -215,6 +226,8 @@ class Pushes:
         elif kind == b"subscribe" and push[1] == self._keys.told.encode():
             self._subscribed.set()
             self._near.opened()
+            if self._breakers is not None:
+                spawn(self._breakers.look(), name="breaker.look")
 
     def _told(self, text: str) -> None:
         word, *rest = text.split(" ")
@@ -229,6 +242,9 @@ class Pushes:
             case "b":
                 generation, fields, write = rest
                 self._near.bumped(int(generation), fields.split(","), None if write == "-" else write)
+            case "x" | "o":
+                if self._breakers is not None:
+                    self._breakers.hear(word, rest)
             case _:
                 # A newer gateway's word: what it means for our copies is not known.
                 self._near.drop_all()

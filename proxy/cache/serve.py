@@ -20,6 +20,7 @@ from proxy.cache.serving import Answer, Serving, Show, hit_status
 from proxy.cache.stamps import read_by
 from proxy.cache.store import Looked
 from proxy.edge.headers import encoded
+from proxy.refusals import CircuitOpen, UpstreamUnreachable
 from proxy.telemetry import Telemetry
 from proxy.upstream import Call
 
@@ -75,7 +76,11 @@ class SlotsCache:
         # Ranges are of one event type, and it has to be certain which.
         event_type = next(iter(types)) if self._ranges and types and len(types) == 1 else None
         if self._ranges and event_type is not None and demand == NOTHING:
-            answer = await self._ranges.answer(query, call, event_type, ask.fields)
+            try:
+                answer = await self._ranges.answer(query, call, event_type, ask.fields)
+            except (CircuitOpen, UpstreamUnreachable):
+                # What the windows lack, a look at just this may have left behind.
+                answer = None
         if answer is None:
             answer = await self._serving.answer(ask, show, demand)
             if self._ranges and event_type is not None:

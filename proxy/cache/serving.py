@@ -20,6 +20,7 @@ from proxy.cache.flights import Flights
 from proxy.cache.store import Looked, Store
 from proxy.cache.verdict import Verdict, early, judge
 from proxy.clients.shares import own_share
+from proxy.deadline import until
 from proxy.edge.headers import RawHeaders, encoded
 from proxy.governor.purpose import Purpose
 from proxy.refusals import NotCached, Refused, ShareSpent, StoreUnavailable
@@ -161,8 +162,14 @@ class Serving:
         return verdict
 
     async def _miss(self, ask: Ask, looked: Looked, verdict: Verdict, show: Show) -> Answer:
+        # Others may board, and the next look finds what it brings: only the waiting has an end, if a client waits.
+        deadline = ask.call.deadline if ask.call.purpose is None else None
+        patient = replace(ask, call=replace(ask.call, deadline=None))
         try:
-            fetched, joined = await own_share(ask.call.client, lambda: self._board(ask, looked.generation))
+            async with until(deadline, self._clock):
+                fetched, joined = await own_share(
+                    ask.call.client, lambda: self._board(patient, looked.generation)
+                )
         except Refused as refusal:
             answer = self._fallback(looked, verdict, show, refusal.reason)
             if answer is None:
@@ -238,7 +245,8 @@ class Serving:
         spawn(self._refreshed(ask, generation), name="cache.refresh")
 
     async def _refreshed(self, ask: Ask, generation: int) -> None:
-        behind = replace(ask, call=replace(ask.call, purpose=Purpose.REVALIDATE), reason="refresh")
+        call = replace(ask.call, purpose=Purpose.REVALIDATE, deadline=None)
+        behind = replace(ask, call=call, reason="refresh")
         fetch = self._fetcher.fetch
         is_done, held = False, ask.digest
         try:

@@ -27,6 +27,10 @@ _HOP_BY_HOP: Final = frozenset(
 # `expect` is answered by us, `host` and the framing are the sending library's to set.
 _OURS: Final = frozenset({b"host", b"content-length", b"expect", b"x-request-id"})
 
+# Seconds for which the client waits, as in draft-thomson-hybi-http-timeout; the second is the same from those who
+# prefix what is no standard.
+DEADLINES: Final = (b"request-timeout", b"x-request-timeout")
+
 # A kept answer serves everyone, so it is asked for whole, and in a coding every client reads.
 _CONDITIONAL: Final = frozenset(
     {
@@ -64,11 +68,11 @@ def forwarded(
 ) -> RawHeaders:
     """Request headers as Cal.com gets them; names must be in lower case.
 
-    For a *shared* answer the conditions and codings only this client asked for are left out.
+    For a *shared* answer the conditions, codings and patience of only this client are left out.
     """
     dropped = _HOP_BY_HOP | _OURS | _connection_tokens(headers)
     if shared:
-        dropped |= _CONDITIONAL
+        dropped |= _CONDITIONAL | frozenset(DEADLINES)
     if plain:
         # An answer that we read ourselves comes uncoded, and whole.
         dropped |= {b"accept-encoding", b"if-none-match", b"if-modified-since"}

@@ -6,7 +6,7 @@ import pytest
 from calcom.paths import Breaker
 from exporters.merge import merge
 from exporters.slots import WorkerSlot
-from proxy.breaker import State
+from proxy.breaker.machine import State
 from proxy.governor.purpose import Purpose
 from proxy.telemetry import Telemetry
 

@@ -4,10 +4,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import trustme
 from hypercorn.asyncio import serve
@@ -18,7 +19,7 @@ from calcom.ratelimit import credential
 from core.keys import Keys
 from tests.proxy.conftest import Start
 from tests.proxy.running import KEY, Running, running, settings
-from tests.proxy.upstream import Gate, Reply, Upstream
+from tests.proxy.upstream import Gate, Reply, Script, Upstream
 from tests.proxy.waiting import until
 
 # A read that is never kept, so that each crosses.
@@ -442,3 +443,274 @@ async def test_a_side_limit_blocks_its_endpoint_and_nothing_else(
     assert (await gateway.post("/v2/bookings/y/guests")).status_code == 429
     assert (await gateway.get(ME)).status_code == 200
     assert len(upstream.requests) == 2
+
+
+def in_turn(*replies: Reply) -> Script:
+    """One after the other, and then the last for ever."""
+    left = list(replies)
+    return lambda seen: left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.mark.parametrize("first", [limited(502), limited(503), limited(504), Reply(raw=b"", cut=True)])
+async def test_a_read_that_failed_quickly_is_tried_once_more(
+    gateway: Running, upstream: Upstream, first: Reply
+) -> None:
+    upstream.script = in_turn(first, Reply())
+    assert (await gateway.get(ME)).status_code == 200
+    assert len(upstream.requests) == 2
+
+
+async def test_the_second_answer_stands_whatever_it_is(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = in_turn(limited(502), limited(404), Reply())
+    assert (await gateway.get(ME)).status_code == 404
+    upstream.script = in_turn(limited(503), limited(502), Reply())
+    assert (await gateway.get(ME)).status_code == 502
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        limited(500),
+        limited(429, ("x-ratelimit-reset-other", "1")),
+        limited(404),
+        limited(503, ("retry-after", "9")),
+    ],
+)
+async def test_what_would_fail_again_is_not_tried_again(
+    gateway: Running, upstream: Upstream, only: Reply
+) -> None:
+    upstream.script = in_turn(only, Reply())
+    assert (await gateway.get(ME)).status_code == only.status
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+async def test_what_changes_something_is_never_tried_again(
+    gateway: Running, upstream: Upstream, method: str
+) -> None:
+    upstream.script = in_turn(limited(502), Reply())
+    answer = await gateway.client.request(method, "/v2/webhooks/1", headers=KEY)
+    assert answer.status_code == 502
+    callback = await gateway.get("/v2/calendars/google/save?code=1")
+    assert callback.status_code == 200
+    assert len(upstream.requests) == 2
+
+
+async def test_a_get_that_writes_is_never_tried_again(gateway: Running, upstream: Upstream) -> None:
+    upstream.script = in_turn(limited(502), Reply())
+    assert (await gateway.get("/v2/calendars/google/save?code=1")).status_code == 502
+    assert len(upstream.requests) == 1
+
+
+async def test_second_tries_are_few_however_much_fails(start: Start, upstream: Upstream) -> None:
+    gateway = await start(breaker_failures=1_000)
+    upstream.script = lambda seen: limited(502)
+    for _ in range(30):
+        await gateway.get(ME)
+    # Two to begin with, and one for ten.
+    assert len(upstream.requests) == 35
+
+
+async def test_a_second_try_is_paid_for_and_without_leave_the_first_answer_stands(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = await start(rate_limit=1, rate_pace_per_second=1, budget_max_wait_seconds=0)
+    upstream.script = in_turn(limited(502), Reply())
+    assert (await gateway.get(ME)).status_code == 502
+    assert len(upstream.requests) == 1
+
+
+async def test_there_is_no_second_try_once_the_circuit_is_open(start: Start, upstream: Upstream) -> None:
+    gateway = await start(breaker_failures=1)
+    upstream.script = in_turn(limited(502), Reply())
+    assert (await gateway.get(ME)).status_code == 502
+    assert len(upstream.requests) == 1
+
+
+async def test_a_call_ends_in_time_although_cal_com_is_never_silent(start: Start) -> None:
+    """A head and then a byte now and then: no silence is too long, but all together is."""
+
+    async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+
+    server = await asyncio.start_server(drips, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    gateway = await start(upstream=url, upstream_reads_total_seconds=0.3, breaker_failures=1)
+    answer = await gateway.get("/v2/event-types")
+    assert answer.status_code == 504
+    # It counts as a failure of Cal.com.
+    assert (await gateway.get("/v2/event-types")).status_code == 503
+    server.close()
+
+
+async def test_each_class_has_its_own_bound(start: Start, upstream: Upstream) -> None:
+    gateway = await start(upstream_reads_total_seconds=0.1, upstream_writes_total_seconds=30)
+    gate = Gate()
+    upstream.script = gate
+    booking = asyncio.ensure_future(gateway.post())
+    await upstream.arrivals(1)
+    assert (await gateway.get(ME)).status_code == 504
+    gate.open()
+    assert (await booking).status_code == 200
+
+
+async def test_a_client_in_a_hurry_gets_its_504_in_time_and_says_nothing_about_cal_com(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = await start(breaker_failures=1)
+    gate = Gate()
+    upstream.script = gate
+    for name in ("request-timeout", "X-Request-Timeout"):
+        answer = await gateway.get(ME, **{name: "0.1"})
+        assert answer.status_code == 504
+    await upstream.departures(2)
+    upstream.script = lambda seen: Reply()
+    assert (await gateway.get(ME)).status_code == 200
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "1e3", "", "0x1", "99999999", "1;2"])
+async def test_a_patience_nobody_understands_is_passed_over(
+    gateway: Running, upstream: Upstream, value: str
+) -> None:
+    assert (await gateway.get(ME, **{"request-timeout": value})).status_code == 200
+
+
+async def test_a_shared_fetch_goes_on_for_others_when_the_first_has_no_patience_left(
+    gateway: Running, upstream: Upstream
+) -> None:
+    gate = Gate()
+    upstream.script = gate
+    patient = asyncio.ensure_future(gateway.get())
+    await upstream.arrivals(1)
+    hasty = await gateway.get(**{"request-timeout": "0.05"})
+    assert hasty.status_code == 504
+    assert hasty.headers["cache-status"] == "calgate; detail=deadline"
+    gate.open()
+    assert (await patient).status_code == 200
+    assert (await gateway.get(**{"request-timeout": "0.05"})).status_code == 200
+    assert len(upstream.requests) == 1
+    # It says how long one client waits, which is nothing to those who share the answer.
+    assert upstream.requests[0].header("request-timeout") is None
+
+
+async def test_a_hasty_client_is_shown_what_has_expired(start: Start, upstream: Upstream) -> None:
+    gateway = await start(slots_ttl_seconds=0.05, slots_stale_seconds=0)
+    assert (await gateway.get()).status_code == 200
+    await asyncio.sleep(0.1)
+    gate = Gate()
+    upstream.script = gate
+    answer = await gateway.get(**{"request-timeout": "0.05"})
+    assert answer.status_code == 200
+    assert answer.headers["cache-status"].endswith("detail=stale-if-error-deadline")
+    assert "age" in answer.headers
+    gate.open()
+    # The fetch went on, and is not left behind.
+    assert (await gateway.get()).status_code == 200
+
+
+async def test_who_would_wait_longer_for_the_budget_than_it_can_is_told_at_once(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = await start(rate_limit=60, rate_pace_per_second=1, budget_max_wait_seconds=30)
+    for _ in range(2):
+        answer = await gateway.get(ME, **{"request-timeout": "0.2"})
+    assert answer.status_code == 504
+    assert 1 <= int(answer.headers["retry-after"]) <= 2
+    assert len(upstream.requests) == 1
+
+
+async def test_a_booking_waits_no_longer_to_leave_but_is_never_cut_once_it_has(
+    start: Start, upstream: Upstream
+) -> None:
+    gateway = await start(rate_limit=60, rate_pace_per_second=1)
+    gate = Gate(Reply(201))
+    upstream.script = gate
+    booking = asyncio.ensure_future(gateway.post("/v2/bookings", b"{}", **{"request-timeout": "0.1"}))
+    await upstream.arrivals(1)
+    late = await gateway.post("/v2/bookings", b"{}", **{"request-timeout": "0.1"})
+    assert late.status_code == 504
+    assert "Request-Timeout" in late.json()["error"]["message"]
+    gate.open()
+    assert (await booking).status_code == 201
+    assert len(upstream.requests) == 1
+
+
+async def test_a_client_that_leaves_while_its_call_waits_leaves_the_line(
+    start: Start, upstream: Upstream, redis: Redis, keys: Keys
+) -> None:
+    gateway = await start(rate_limit=60, rate_pace_per_second=1, budget_max_wait_seconds=30)
+    assert (await gateway.get(ME)).status_code == 200
+    waiting = asyncio.ensure_future(gateway.get(ME))
+    line = keys.lines(credential(KEY).bucket)
+    await until(lambda: redis.hlen(line))
+    waiting.cancel()
+
+    async def is_empty() -> bool:
+        return not await redis.hlen(line)
+
+    await until(is_empty)
+    assert len(upstream.requests) == 1
+
+
+async def test_before_a_write_is_the_probe_a_read_has_to_get_through(
+    start: Start, upstream: Upstream
+) -> None:
+    """A booking that fails once more would be one more in doubt."""
+    gateway = await start(breaker_failures=1, breaker_open_seconds=0.1, breaker_longest_open_seconds=0.1)
+    upstream.script = lambda seen: limited(500)
+    assert (await gateway.post()).status_code == 500
+
+    async def has_looked() -> bool:
+        await gateway.post()
+        return len(upstream.requests) > 1
+
+    await until(has_looked)
+    (look,) = upstream.requests[1:]
+    assert (look.method, look.target) == ("GET", "/v2/me")
+    assert look.header("authorization") == KEY["authorization"]
+    upstream.script = lambda seen: Reply(201)
+
+    async def has_booked() -> bool:
+        return (await gateway.post()).status_code == 201
+
+    await until(has_booked)
+    assert [one.method for one in upstream.requests].count("POST") == 2
+
+
+@pytest.mark.parametrize(("status", "closes"), [(400, True), (404, True), (401, False), (403, False)])
+async def test_a_probe_that_is_answered_about_the_matter_closes_the_circuit(
+    start: Start, upstream: Upstream, redis: Redis, keys: Keys, status: int, closes: bool
+) -> None:
+    gateway = await start(breaker_failures=1, breaker_open_seconds=0.1, breaker_longest_open_seconds=0.1)
+    upstream.script = lambda seen: limited(500)
+    await gateway.get(ME)
+
+    async def is_closed() -> bool:
+        text: Any = await redis.hget(keys.breaker, "reads")
+        return text is not None and orjson.loads(text)["state"] == "closed"
+
+    async def is_open() -> bool:
+        return await redis.hexists(keys.breaker, "reads") and not await is_closed()
+
+    await until(is_open)
+    upstream.script = lambda seen: limited(status)
+
+    async def was_answered() -> bool:
+        return (await gateway.get(ME)).status_code == status
+
+    async def is_closed_after_a_call() -> bool:
+        return await was_answered() and await is_closed()
+
+    if closes:
+        await until(is_closed_after_a_call)
+    else:
+        for _ in range(3):
+            await until(was_answered)
+            assert await is_open()

@@ -1,5 +1,6 @@
 """What a write tells of itself, on the real Redis."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ from proxy.cache.stamps import EVERYTHING
 from proxy.refusals import StoreUnavailable
 from proxy.upstream import Call
 from proxy.writes import Intent
+from tests.proxy.account.calcom import answer
+from tests.proxy.account.test_reaching import PLAIN
 
 BOOKING = {
     "uid": "u1",
@@ -36,9 +39,9 @@ async def nothing(target: str, headers: Any) -> tuple[int, object]:
     raise AssertionError("nobody asked")
 
 
-def account_on(redis: Redis, keys: Keys) -> Account:
+def account_on(redis: Redis, keys: Keys, keeper: Keeper | None = None) -> Account:
     clock = FakeClock()
-    keeper = Keeper(redis, keys)
+    keeper = keeper or Keeper(redis, keys)
     refresher = Refresher(keeper, redis, keys, nothing, clock)
     return Account(keeper, BookingIndex(redis, keys), refresher, clock, new_seconds=60)
 
@@ -87,6 +90,26 @@ async def test_a_write_of_unknown_outcome_may_have_changed_everything(
     remembered = await found(redis, keys)
     assert remembered is not None
     assert not remembered.hosts_complete
+
+
+@pytest.mark.parametrize("status", [0, 502, 504])
+async def test_a_booking_of_unknown_outcome_may_have_changed_what_it_would_have(
+    redis: Redis, keys: Keys, status: int
+) -> None:
+    now = FakeClock().now()
+    keeper = Keeper(redis, keys)
+    await keeper.look(now)
+    assert await keeper.learn([answer(path, now) for path in PLAIN], keeper.fence(), now)
+    start = datetime.fromtimestamp(now, UTC) + timedelta(days=40)
+    asked = {"eventTypeId": 5, "start": start.isoformat(), "attendee": {"email": "a@example.org"}}
+    intent = Intent("w")
+    booking = call("POST", "/v2/bookings", orjson.dumps(asked))
+    async with account_on(redis, keys, keeper).informed(intent, booking) as told:
+        intent.status = status
+    assert told.reach is None
+    assert f"5:{start.date().toordinal()}" in intent.fields
+    assert "*" not in intent.fields
+    assert not {"t5", "t6"} & set(intent.fields)
 
 
 @pytest.mark.parametrize(

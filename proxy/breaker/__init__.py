@@ -1,0 +1,1 @@
+"""When calls to Cal.com stop, for whom, and how they begin again."""
