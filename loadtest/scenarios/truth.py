@@ -39,8 +39,10 @@ class Ledger:
             self._seen = max(self._seen, entry["seq"])
 
 
-async def timelines(simulator: Simulator, targets: Sequence[str], tell: Tell) -> dict[int, Timeline]:
-    """The timeline of each target, over all versions until now, with the clock as it is now.
+async def timelines(
+    simulator: Simulator, targets: Sequence[str], tell: Tell, *, since: int = 0
+) -> dict[int, Timeline]:
+    """The timeline of each target, over all versions from *since* until now, with the clock as it is now.
 
     For queries whose truth the clock alone does not change while one looks: far enough ahead, and of event
     types without a window that rolls.
@@ -49,17 +51,17 @@ async def timelines(simulator: Simulator, targets: Sequence[str], tell: Tell) ->
     at, newest = stats["now"], stats["version"]
     found: dict[int, Timeline] = {}
     for number, target in enumerate(targets):
-        found[number] = await _timeline(simulator, target, newest, at)
-        if number % 10 == 9:
+        found[number] = await _timeline(simulator, target, since, newest, at)
+        if number % 10 == 9 and newest - since >= _AT_ONCE:
             tell(f"the oracle told {number + 1} of {len(targets)} timelines of {newest + 1:,} versions")
     return found
 
 
-async def _timeline(simulator: Simulator, target: str, newest: int, at: float) -> Timeline:
+async def _timeline(simulator: Simulator, target: str, since: int, newest: int, at: float) -> Timeline:
     versions: list[int] = []
     digests: list[bytes] = []
     starts: list[Starts[int]] = []
-    for first in range(0, newest + 1, _AT_ONCE):
+    for first in range(since, newest + 1, _AT_ONCE):
         asked = range(first, min(first + _AT_ONCE, newest + 1))
         queries = [{"target": target, "version": version, "at": at} for version in asked]
         last: object = None
