@@ -22,7 +22,7 @@ from core.clock import Clock
 from core.keys import Keys
 from core.redis import connect
 from loadtest.client import Client, Response
-from loadtest.scenarios.site import Request
+from loadtest.scenarios.site import SLOTS, Request
 from loadtest.scenarios.stage import KEY, SLOTS_HEADERS, USERS, Stage, key_of
 from proxy.account.aged import Answer, teaches
 from proxy.account.keeper import Keeper
@@ -144,7 +144,9 @@ class Insight:
         They are told as one process of a fleet tells the others: by itself a gateway listens to each path once in a
         while, and would take minutes. What it asks for by itself it asks by the first key that it sees.
         """
-        await self.ask(Request("GET", "/v2/me", user=_LONER))
+        today = str(self.now.date())
+        look = {"eventTypeId": "112", "start": today, "end": today}
+        await self.ask(Request("GET", "/v2/slots", None, _LONER, SLOTS, look))
         keeper = Keeper(self.redis, self.keys, max_age=SETTINGS["account_map_seconds"])
         until = self.clock.monotonic() + _PATIENCE_SECONDS
         while not await self._told(keeper, reads):
