@@ -156,6 +156,10 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
+def _now() -> datetime:
+    return datetime.fromtimestamp(SystemClock().now(), UTC)
+
+
 def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None:
         from loadtest.scenarios.sabotage import names
@@ -175,6 +179,13 @@ def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 @click.option("--clients", type=click.IntRange(1, 16), default=2, show_default=True, help="Reader processes.")
 @click.option("--kill-every", type=float, default=3.0, show_default=True, help="Seconds; 0 kills nobody.")
 @click.option("--fault-every", type=float, default=2.0, show_default=True, help="Seconds; 0 for none.")
+@click.option(
+    "--learn/--no-learn",
+    "learns",
+    default=True,
+    show_default=True,
+    help="Whether the gateway knows the account.",
+)
 @click.option(
     "--without", callback=_known, metavar="WHAT", help="Go without a mechanism; see docs/loadtest.md."
 )
@@ -203,7 +214,7 @@ def _of_a_rule(rule: str, seed: int, *, without: bool = True) -> tuple[Needs, Pl
             f"reach:{rule} cannot be missed here: {UNSEEN_HERE[rule]}. "
             "It answers to Cal.com's own code; see docs/reach.md."
         )
-    plan = scenario.Plan(rule, datetime.fromtimestamp(SystemClock().now(), UTC), seed, without)
+    plan = scenario.Plan(rule, _now(), seed, without)
     needs = scenario.needs(plan)
     own = needs.own
     assert own is not None
@@ -270,6 +281,9 @@ def coalesce(**options: Any) -> tuple[Needs, Play]:
 @click.option(
     "--rounds", type=click.IntRange(1, 100), default=1, show_default=True, help="Of 12 bookings each."
 )
+@click.option(
+    "--writes", type=click.IntRange(0, 100), default=2, show_default=True, help="Of each other kind of write."
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option(
     "--promised/--not-promised",
@@ -279,11 +293,14 @@ def coalesce(**options: Any) -> tuple[Needs, Play]:
 )
 @_scenario
 def invalidation(**options: Any) -> tuple[Needs, Play]:
-    """What a booking makes go, beside clearing everything and the report's better way: few, and none too few."""
+    """What a write makes go, beside clearing everything and the report's better way: few, and none too few."""
     from loadtest.scenarios import invalidation as scenario
 
-    plan = scenario.Plan(**options)
-    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+    plan = scenario.Plan(_now(), **options)
+    needs = scenario.needs(plan)
+    own = needs.own
+    assert own is not None
+    return needs, lambda stage, tell, clock: scenario.run(stage, own, plan, tell, clock)
 
 
 @loadtest.command()

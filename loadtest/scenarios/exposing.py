@@ -17,7 +17,7 @@ from typing import Any, Final
 from calcom.simulator.simulation import Simulation
 from core.clock import Clock
 from loadtest.client import Response
-from loadtest.scenarios.insight import SETTINGS, Insight, simulation
+from loadtest.scenarios.insight import SETTINGS, Insight, look_of, simulation
 from loadtest.scenarios.judge import Reads, Verdict, Write, judge
 from loadtest.scenarios.reading import look
 from loadtest.scenarios.report import Gate, Report, Tell, at_least, exactly
@@ -102,7 +102,7 @@ async def run(stage: Stage, own: Simulation, plan: Plan, tell: Tell, clock: Cloc
 def targets_of(scene: Scene, now: datetime) -> tuple[str, ...]:
     """A look at each day of each event type that is watched."""
     days = [(now + timedelta(days=at)).date() for at in range(_DAYS)]
-    return tuple(f"/v2/slots?eventTypeId={one}&start={day}&end={day}" for one in scene.watch for day in days)
+    return tuple(look_of(one, str(day), str(day)) for one in scene.watch for day in days)
 
 
 @dataclass

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Self
-from urllib.parse import urlencode
+from datetime import date, datetime
+from typing import Any, Final, Self, cast
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 from redis.asyncio import Redis
@@ -16,8 +16,13 @@ from redis.asyncio import Redis
 from calcom.paths import normalise
 from calcom.simulator.clock import SimClock
 from calcom.simulator.options import SimulatorOptions
+from calcom.simulator.oracle import Answer as Truth
+from calcom.simulator.oracle import Oracle
+from calcom.simulator.refusals import Refused
+from calcom.simulator.routes_slots import parse_query
 from calcom.simulator.simulation import Simulation
 from calcom.simulator.world import World
+from calcom.slots import parse
 from core.clock import Clock
 from core.keys import Keys
 from core.redis import connect
@@ -27,6 +32,7 @@ from loadtest.scenarios.stage import KEY, SLOTS_HEADERS, USERS, Stage, key_of
 from proxy.account.aged import Answer, teaches
 from proxy.account.keeper import Keeper
 from proxy.cache.inventory import Kept, kept
+from proxy.cache.stamps import Fields, read_by
 from proxy.cache.store import Store, Timing
 
 _CONNECTIONS: Final = 8
@@ -131,6 +137,35 @@ class Insight:
             if one.target in targets and not one.outdated_by and one.fresh_until > one.now + _SOON_SECONDS
         }
 
+    async def generation(self) -> int:
+        """The newest there is."""
+        return int(await self.redis.get(self.keys.generation) or 0)
+
+    async def outdated(self, targets: Collection[str], since: int) -> list[str]:
+        """Those of these, cached or not, that something written after this generation concerns."""
+        stamps = {
+            field.decode(): int(number)
+            for field, number in (await cast(Any, self.redis.hgetall(self.keys.stamps))).items()
+        }
+        return [target for target in targets if any(stamps.get(one, 0) > since for one in _fields_of(target))]
+
+    def truths(self, targets: Collection[str]) -> dict[str, Truth | None]:
+        """What is true of these now; None of what names nothing any more."""
+        oracle, version = Oracle(self.world), self.world.version
+        found: dict[str, Truth | None] = {}
+        for target in targets:
+            try:
+                asked, _ = parse_query(dict(parse_qsl(target.partition("?")[2])))
+                found[target] = oracle.truth(asked, version, self.now).canonical()
+            except Refused:
+                found[target] = None
+        return found
+
+    def free(self, event_type: int, day: date) -> list[datetime]:
+        """When this type can be booked on a day."""
+        asked, _ = parse_query({"eventTypeId": str(event_type), "start": str(day), "end": str(day)})
+        return [slot.start for slots in self.world.slots(asked, self.now).days.values() for slot in slots]
+
     async def purge(self) -> None:
         """Have the gateway serve nothing of what it has."""
         store = Store(self.redis, self.keys, Timing())
@@ -182,6 +217,17 @@ class Insight:
         await self.fill(targets)
         found = await self.kept(targets)
         return bool(found) and all("?" not in one.fields for one in found.values())
+
+
+def look_of(event_type: int, start: str, end: str) -> str:
+    """The target of a look at one event type."""
+    return f"/v2/slots?eventTypeId={event_type}&start={start}&end={end}"
+
+
+def _fields_of(target: str) -> Fields:
+    query = parse(target.partition("?")[2], SLOTS)
+    assert query is not None, target
+    return read_by([int(dict(query.parameters)["eventTypeId"])], query.days)
 
 
 async def _sent(client: Client, request: Request) -> Response:
