@@ -132,14 +132,14 @@ async def _booked_and_cancelled(
     free = counter.insight.free(service, day)
     if not free:
         return
-    keys = _report_keys(today)
+    keys = report_keys(today)
     before = await counter.insight.generation()
     start = dice.choice(free)
     answer = await counter.count(booking(start, service), rows["booking"])
     if answer is None:
         return
     population.dropped.append(len(await counter.insight.outdated(keys, before)))
-    population.smart.append(sum(_is_cleared(*keys[look], start) for look in keys))
+    population.smart.append(sum(is_cleared(*keys[look], start) for look in keys))
     uid = answer.json()["data"]["uid"]
     await counter.count(Request("POST", f"/v2/bookings/{uid}/cancel", {}), rows["cancellation"])
 
@@ -158,7 +158,7 @@ class _Counter:
         await insight.fill(self._looks)
         known, before = await insight.kept(self._looks), insight.truths(self._looks)
         day = _day_of(insight, request)
-        answer, tap = await tapped(insight.redis, lambda: insight.ask(request))
+        answer, tap = await tapped(insight.redis, insight.keys.generation, lambda: insight.ask(request))
         if answer.status not in MADE:
             return None
         self._taps.append(tap)
@@ -200,7 +200,7 @@ def _looks(types: Iterable[int], today: date, days: int) -> dict[str, date]:
     }
 
 
-def _report_keys(today: date) -> dict[str, tuple[datetime, bool]]:
+def report_keys(today: date) -> dict[str, tuple[datetime, bool]]:
     """The 340 keys of report 2.1: a day each of 30 for two teams, an hour each of 7 days for four services. With the
     start of each, and whether it is of an hour.
     """
@@ -218,7 +218,7 @@ def _report_keys(today: date) -> dict[str, tuple[datetime, bool]]:
     return keys
 
 
-def _is_cleared(begin: datetime, is_hour: bool, booked: datetime) -> bool:
+def is_cleared(begin: datetime, is_hour: bool, booked: datetime) -> bool:
     """Whether the report's better way clears a key: the day and the next; of hours four, from the one before."""
     day = booked.date()
     near = day <= begin.date() <= day + timedelta(days=1)

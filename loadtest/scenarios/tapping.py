@@ -25,15 +25,17 @@ class Tapped(NamedTuple):
     commands: int
 
 
-async def tapped(redis: Redis, act: Callable[[], Awaitable[T]]) -> tuple[T, Tapped]:
-    """What `act` gave, and what Redis was asked while it ran."""
+async def tapped(redis: Redis, generation: str, act: Callable[[], Awaitable[T]]) -> tuple[T, Tapped]:
+    """What `act` gave, and what Redis was asked while it ran. `generation` is the key that whoever empties the cache
+    counts up.
+    """
     lines: list[str] = []
     async with cast(Any, redis).monitor() as monitor:
         listening = asyncio.ensure_future(_listen(monitor, lines))
         given = await act()
         await cast(Any, redis).echo(_LAST)
         await listening
-    return given, counted(lines)
+    return given, counted(lines, generation)
 
 
 async def _listen(monitor: Any, lines: list[str]) -> None:
@@ -46,7 +48,7 @@ async def _listen(monitor: Any, lines: list[str]) -> None:
             lines.append(heard["command"])
 
 
-def counted(lines: list[str]) -> Tapped:
+def counted(lines: list[str], generation: str) -> Tapped:
     """The round trips among these commands; of the first write that is announced in them."""
     scripts = [line for line in lines if line.upper().startswith("EVAL")]
     announced = [found for line in scripts if (found := _INTENT.search(line)) is not None]
@@ -55,4 +57,6 @@ def counted(lines: list[str]) -> Tapped:
     write = announced[0][1]
     own = [line for line in scripts if write in line]
     intents = sum(_INTENT.search(line) is not None for line in own)
-    return Tapped(intents, len(own) - intents, len(lines))
+    # EVALSHA, its digest, how many keys, the first of them. A write of settings is named in other scripts as well.
+    bumps = sum(line.split(" ", 4)[3:4] == [generation] for line in own)
+    return Tapped(intents, bumps, len(lines))

@@ -103,11 +103,14 @@ def _comparable(answer: Response) -> Any:
 
 def played(*argv: str) -> tuple[int, Any]:
     """Exit code and report of a scenario, as a command."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "calgate", "loadtest", *argv, "--json"],
-        capture_output=True,
-        check=False,
-        timeout=240,
-    )
-    assert done.stdout, done.stderr
-    return done.returncode, orjson.loads(done.stdout)
+    command = [sys.executable, "-P", "-m", "calgate", "loadtest", *argv, "--json"]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        shown, said = program.communicate(timeout=1700 if IS_SOAK else 240)
+    except subprocess.TimeoutExpired:
+        # Asked, and not killed: what it started ends with it.
+        program.terminate()
+        program.communicate(timeout=60)
+        raise
+    assert shown, said
+    return program.returncode, orjson.loads(shown)
