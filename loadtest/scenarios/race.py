@@ -57,6 +57,8 @@ _EXPOSING: Final[Mapping[str | None, tuple[str, ...]]] = {
 }
 # For one write, where it is writes that show it.
 _MANY: Final = 100
+# One read in so many has to race with an acknowledgement, or nothing stale is no news.
+_SHARP_AT_LEAST: Final = 1_000
 _LEARN_SECONDS = 30.0
 
 
@@ -309,6 +311,9 @@ def _gates(plan: Plan, verdict: Verdict) -> list[Gate]:
     return [
         stale,
         at_least("reads begun after an acknowledgement", verdict.after_ack, plan.reads),
+        at_least(
+            "reads within a second of one that changed them", verdict.sharp, verdict.reads // _SHARP_AT_LEAST
+        ),
     ]
 
 
