@@ -29,6 +29,7 @@ Cal.com's own, and nobody could tell.
 """
 
 
+_POLL_SECONDS: Final = 0.005
 _AIMED_SHARE: Final = 0.5
 # Within what Cal.com takes for a write at the race's speed: before it is made, and after.
 _AIMED_SECONDS: Final = (0.02, 0.2)
@@ -55,14 +56,25 @@ async def kill_now_and_then(
 
 
 async def kill_writes(
-    stage: Stage, clock: Clock, every: float, dice: random.Random, deaths: Counter[str], left: asyncio.Event
+    stage: Stage, clock: Clock, every: float, deaths: Counter[str], left: asyncio.Event
 ) -> None:
-    """kill -9 of all gateway processes at once, always while a write is on its way, at most every so many seconds."""
+    """kill -9 of all gateway processes at once, as soon as a write of theirs has reached Cal.com, at most every so many
+    seconds. `left` is set while any is on its way.
+    """
     while True:
-        await _aim(clock, dice, left)
+        seen = await _arrived(stage.simulator)
+        await left.wait()
+        while left.is_set() and await _arrived(stage.simulator) == seen:
+            await clock.sleep(_POLL_SECONDS)
         for pid in stage.pids()["proxy"]:
             _kill("proxy", pid, deaths)
         await clock.sleep(every)
+
+
+async def _arrived(simulator: Simulator) -> int:
+    """How many writes have reached Cal.com."""
+    counts = (await simulator.stats())["requests"]
+    return sum(count for name, count in counts.items() if name.endswith(":POST"))
 
 
 async def _aim(clock: Clock, dice: random.Random, left: asyncio.Event) -> None:

@@ -45,6 +45,7 @@ _READERS = 24
 _WRITERS = 6
 # An intent's ten seconds from when its process was last heard of; then the next look empties the cache.
 _LEASE_SECONDS = Timing().lease + 2.0
+_LAST_LOOKS_SECONDS = 5.0
 # For a version of which nobody knows who made it: as long again, for a slow call and Cal.com's own memory.
 _GRACE_SECONDS = 20.0
 _TELL_SECONDS = 5.0
@@ -166,9 +167,7 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
                     havoc.kill_now_and_then(stage, clock, plan.kill_every, dice, deaths, writer.left)
                 )
             if plan.kills_writes:
-                trouble.append(
-                    havoc.kill_writes(stage, clock, plan.pace.period / 2, dice, deaths, writer.left)
-                )
+                trouble.append(havoc.kill_writes(stage, clock, plan.pace.period / 2, deaths, writer.left))
             if plan.fault_every:
                 trouble.append(
                     havoc.fail_now_and_then(stage.simulator, clock, plan.fault_every, dice, faults)
@@ -181,6 +180,9 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             over.set()
             for task in running:
                 task.cancel()
+            if plan.kills_writes:
+                # What died last has to be seen only when its lease is over.
+                await clock.sleep(_LEASE_SECONDS + _LAST_LOOKS_SECONDS)
             reads = await readers.stop()
         raced = clock.monotonic() - raced
     reads.merge(writer.reads)

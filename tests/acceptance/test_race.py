@@ -45,7 +45,7 @@ def test_the_judge_finds_what_goes_wrong_without(what: str) -> None:
 @pytest.mark.timeout(250)
 def test_the_judge_finds_the_writes_that_died_with_their_process_without_intents() -> None:
     """One burst, everybody killed while it is written, and a lease's time later."""
-    code, report = played("race", *SEARCH[:-1], "20", "--without", "intents")
+    code, report = played("race", *SEARCH[:-1], "5", "--without", "intents")
     assert code == 0, report
     assert report["figures"]["writes lost, and made all the same"] > 0
 
