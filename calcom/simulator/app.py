@@ -181,6 +181,7 @@ class _Exchange:
             bucket=bucket,
             arrived=now.timestamp(),
             arrived_real=asyncio.get_running_loop().time(),
+            request_id=self._headers.get(b"x-request-id", b"").decode("latin-1"),
         )
 
     async def _work(self, endpoint: Endpoint, call: Call, fault: Fault | None) -> None:

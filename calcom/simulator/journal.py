@@ -23,6 +23,8 @@ class Entry:
     bucket: str
     arrived: float
     arrived_real: float
+    #: The X-Request-Id it came with.
+    request_id: str = ""
     status: int = 0
     completed: float = 0.0
     completed_real: float = 0.0

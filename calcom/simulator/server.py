@@ -148,9 +148,10 @@ async def serve(
     options: SimulatorOptions,
     *,
     clock: SimClock | None = None,
+    simulation: Simulation | None = None,
     started: Callable[[Ports], None] | None = None,
 ) -> None:
-    """Run a simulator until cancelled.
+    """Run a simulator until cancelled; one that is there already, or a new one by this `clock`.
 
     `started` is called, and the ports file written, once both ports accept connections. Raises OptionsError when a
     port cannot be had."""
@@ -160,7 +161,7 @@ async def serve(
     except OptionsError:
         api_socket.close()
         raise
-    simulation = Simulation(options, clock or SimClock(speed=options.speed))
+    simulation = simulation or Simulation(options, clock or SimClock(speed=options.speed))
     api = _server(Application(simulation))
     admin = _server(admin_app(simulation))
     ports = Ports(_url(api_socket), _url(admin_socket))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
+from calcom.simulator.server import Ports, serve
+from calcom.simulator.simulation import Simulation
 from calgate.commands.fuzz import fuzz
 from calgate.composition import Stack
 from core import log
@@ -22,6 +26,7 @@ from core.embedded.runfile import read_json
 from core.errors import UserError
 from core.runner import run
 from core.settings import Settings
+from core.tasks import spawn
 from loadtest.client import Client
 from loadtest.scenarios.report import Report, Tell
 from loadtest.scenarios.stage import Needs, Simulator, Stage
@@ -39,7 +44,8 @@ async def stage(folder: Path, needs: Needs, clock: Clock) -> AsyncIterator[Stage
     """A simulator and the gateway before it, as *needs* says, on free ports and with a Redis of their own; nothing
     of it is left at the end. Raises UserError when something does not start; the logs are in *folder*.
     """
-    async with simulator(folder, needs.simulator, clock) as simulated:
+    where = simulator(folder, needs.simulator, clock) if needs.own is None else _inside(needs.own)
+    async with where as simulated:
         plain: dict[str, Any] = {
             "upstream_url": simulated.url,
             "proxy_listen": "127.0.0.1:0",
@@ -52,12 +58,33 @@ async def stage(folder: Path, needs: Needs, clock: Clock) -> AsyncIterator[Stage
         }
         settings = Settings(**(plain | dict(needs.settings)))
         program: dict[str, Any] = {}
-        if needs.without is not None:
-            program["proxy_program"] = ("-m", "loadtest.scenarios.sabotage", needs.without)
+        if needs.without is not None or needs.ahead:
+            what = (needs.without or "nothing", "--ahead", str(needs.ahead))
+            program["proxy_program"] = ("-m", "loadtest.scenarios.sabotage", *what)
         async with Stack(
             settings, parts=needs.parts, output=folder / "gateway.log", clock=clock, **program
         ) as stack:
             yield Stage(stack.urls.proxy, simulated, stack.urls.redis, stack.settings.account, stack.pids)
+
+
+@contextlib.asynccontextmanager
+async def _inside(simulation: Simulation) -> AsyncIterator[Simulator]:
+    """A simulator in this process, on the ports that its options name."""
+    started: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
+    serving = spawn(
+        serve(simulation.options, simulation=simulation, started=started.set_result), name="simulator"
+    )
+    try:
+        waiting: set[asyncio.Future[Any]] = {started, serving}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            await serving
+        ports = started.result()
+        async with Client(ports.admin_url, connections=4, timeout=_ADMIN_SECONDS) as admin:
+            yield Simulator(ports.url, admin)
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving})
 
 
 @contextlib.asynccontextmanager
@@ -105,10 +132,15 @@ def _scenario(command: Callable[..., tuple[Needs, Play]]) -> Callable[..., None]
     @functools.wraps(command)
     def wrapper(*args: Any, as_json: bool, **kwargs: Any) -> None:
         needs, play = command(*args, **kwargs)
-        log.configure("error", "console", program="loadtest")
-        _finish(run(_played(needs, play)), as_json=as_json)
+        _shown(_played(needs, play), as_json=as_json)
 
     return wrapper
+
+
+def _shown(playing: Coroutine[Any, Any, Report], *, as_json: bool) -> None:
+    """Play, and print what it found."""
+    log.configure("error", "console", program="loadtest")
+    _finish(run(playing), as_json=as_json)
 
 
 def _finish(found: Report | None, *, as_json: bool) -> None:
@@ -132,6 +164,10 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
+def _now() -> datetime:
+    return datetime.fromtimestamp(SystemClock().now(), UTC)
+
+
 def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None:
         from loadtest.scenarios.sabotage import names
@@ -152,18 +188,83 @@ def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 @click.option("--kill-every", type=float, default=3.0, show_default=True, help="Seconds; 0 kills nobody.")
 @click.option("--fault-every", type=float, default=2.0, show_default=True, help="Seconds; 0 for none.")
 @click.option(
+    "--learn/--no-learn",
+    "learns",
+    default=True,
+    show_default=True,
+    help="Whether the gateway knows the account.",
+)
+@click.option(
     "--without", callback=_known, metavar="WHAT", help="Go without a mechanism; see docs/loadtest.md."
 )
 @_scenario
 def race(**options: Any) -> tuple[Needs, Play]:
     """Reads racing writes, over processes that are killed: no answer is stale.
 
-    With --without WHAT the gate turns round: the judge must find stale answers.
+    With --without WHAT the gate turns round: the judge must find stale answers. A rule of reach is raced by itself.
     """
     from loadtest.scenarios import race as scenario
+    from loadtest.scenarios.sabotage import REACH
 
+    without = options["without"]
+    if without is not None and without.startswith(REACH):
+        return _of_a_rule(without.removeprefix(REACH), options["seed"])
     plan = scenario.Plan(**options)
     return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+
+
+def _of_a_rule(rule: str, seed: int, *, without: bool = True) -> tuple[Needs, Play]:
+    from loadtest.scenarios import exposing as scenario
+    from loadtest.scenarios.rules import UNSEEN_HERE
+
+    if rule in UNSEEN_HERE:
+        raise UserError(
+            f"reach:{rule} cannot be missed here: {UNSEEN_HERE[rule]}. "
+            "It answers to Cal.com's own code; see docs/reach.md."
+        )
+    plan = scenario.Plan(rule, _now(), seed, without)
+    needs = scenario.needs(plan)
+    own = needs.own
+    assert own is not None
+    return needs, lambda stage, tell, clock: scenario.run(stage, own, plan, tell, clock)
+
+
+def _all_known(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        _known(context, option, value)
+    return values
+
+
+@loadtest.command()
+@click.option(
+    "--only", multiple=True, callback=_all_known, metavar="WHAT", help="Not all: this, and others so named."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(5), default=45.0, show_default=True, help="Of each longer race."
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--at-once", type=click.IntRange(1, 16), default=2, show_default=True, help="Races side by side."
+)
+@click.option(
+    "--control/--no-control", default=True, show_default=True, help="Race each with nothing left out too."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def sabotage(as_json: bool, **options: Any) -> None:
+    """Each mechanism and each rule left out in turn: the judge of the race finds it, and nothing with it."""
+    from loadtest.scenarios import proving
+
+    async def played() -> Report:
+        clock, places = SystemClock(), itertools.count()
+        with tempfile.TemporaryDirectory(prefix="calgate-") as folder:
+            return await proving.run(
+                lambda needs: stage(Path(folder) / str(next(places)), needs, clock),
+                proving.Plan(**options),
+                _tell,
+                clock,
+            )
+
+    _shown(played(), as_json=as_json)
 
 
 @loadtest.command()
@@ -188,6 +289,9 @@ def coalesce(**options: Any) -> tuple[Needs, Play]:
 @click.option(
     "--rounds", type=click.IntRange(1, 100), default=1, show_default=True, help="Of 12 bookings each."
 )
+@click.option(
+    "--writes", type=click.IntRange(0, 100), default=2, show_default=True, help="Of each other kind of write."
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option(
     "--promised/--not-promised",
@@ -197,11 +301,14 @@ def coalesce(**options: Any) -> tuple[Needs, Play]:
 )
 @_scenario
 def invalidation(**options: Any) -> tuple[Needs, Play]:
-    """What a booking makes go, beside clearing everything and the report's better way: few, and none too few."""
+    """What a write makes go, beside clearing everything and the report's better way: few, and none too few."""
     from loadtest.scenarios import invalidation as scenario
 
-    plan = scenario.Plan(**options)
-    return scenario.needs(plan), lambda stage, tell, clock: scenario.run(stage, plan, tell, clock)
+    plan = scenario.Plan(_now(), **options)
+    needs = scenario.needs(plan)
+    own = needs.own
+    assert own is not None
+    return needs, lambda stage, tell, clock: scenario.run(stage, own, plan, tell, clock)
 
 
 @loadtest.command()
@@ -288,8 +395,7 @@ def budget(as_json: bool, **options: Any) -> None:
         with tempfile.TemporaryDirectory(prefix="calgate-") as folder:
             return await scenario.run(Path(folder), plan, _tell, SystemClock())
 
-    log.configure("error", "console", program="loadtest")
-    _finish(run(played()), as_json=as_json)
+    _shown(played(), as_json=as_json)
 
 
 @loadtest.command()

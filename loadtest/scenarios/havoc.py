@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -28,19 +29,62 @@ Cal.com's own, and nobody could tell.
 """
 
 
+_POLL_SECONDS: Final = 0.005
+_AIMED_SHARE: Final = 0.5
+# Within what Cal.com takes for a write at the race's speed: before it is made, and after.
+_AIMED_SECONDS: Final = (0.02, 0.2)
+
+
 async def kill_now_and_then(
-    stage: Stage, clock: Clock, every: float, dice: random.Random, deaths: Counter[str]
+    stage: Stage,
+    clock: Clock,
+    every: float,
+    dice: random.Random,
+    deaths: Counter[str],
+    left: asyncio.Event,
 ) -> None:
     """kill -9 of one of the gateway's own processes every so many seconds, for ever; its pid comes from who
-    started it.
+    started it. Half of the time while a write is on its way, which is when `left` is set.
     """
     while True:
         await clock.sleep(every)
+        if dice.random() < _AIMED_SHARE:
+            await _aim(clock, dice, left)
         living = [(role, pid) for role, pids in stage.pids().items() if role != "monitor" for pid in pids]
         if living:
-            role, pid = dice.choice(living)
-            os.kill(pid, signal.SIGKILL)
-            deaths[role] += 1
+            _kill(*dice.choice(living), deaths)
+
+
+async def kill_writes(
+    stage: Stage, clock: Clock, every: float, deaths: Counter[str], left: asyncio.Event
+) -> None:
+    """kill -9 of all gateway processes at once, as soon as a write of theirs has reached Cal.com, at most every so many
+    seconds. `left` is set while any is on its way.
+    """
+    while True:
+        seen = await _arrived(stage.simulator)
+        await left.wait()
+        while left.is_set() and await _arrived(stage.simulator) == seen:
+            await clock.sleep(_POLL_SECONDS)
+        for pid in stage.pids()["proxy"]:
+            _kill("proxy", pid, deaths)
+        await clock.sleep(every)
+
+
+async def _arrived(simulator: Simulator) -> int:
+    """How many writes have reached Cal.com."""
+    counts = (await simulator.stats())["requests"]
+    return sum(count for name, count in counts.items() if name.endswith(":POST"))
+
+
+async def _aim(clock: Clock, dice: random.Random, left: asyncio.Event) -> None:
+    await left.wait()
+    await clock.sleep(dice.uniform(*_AIMED_SECONDS))
+
+
+def _kill(role: str, pid: int, deaths: Counter[str]) -> None:
+    os.kill(pid, signal.SIGKILL)
+    deaths[role] += 1
 
 
 async def fail_now_and_then(

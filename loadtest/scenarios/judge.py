@@ -27,6 +27,7 @@ Starts = array
 """Of seconds, ascending."""
 
 _SHARP_SECONDS = 1.0
+_ORPHANED_SECONDS = 10.0
 
 
 def digest_of(data: Any) -> bytes:
@@ -51,6 +52,36 @@ class Write:
     version: int
     started: float
     ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A write by its name that was not acknowledged, sent at `started` and given up at `ended`. `answered`: the
+    gateway said that nobody knows what became of it; otherwise the connection was lost.
+    """
+
+    name: str
+    started: float
+    ended: float
+    answered: bool
+
+
+def landed(lost: Iterable[Lost], made: Mapping[str, tuple[int, float]], lease: float) -> list[Write]:
+    """Those that were made all the same, `ended` being from when on they must be seen. `made` tells version and
+    time by name.
+
+    A gateway that answers has emptied the cache of what it does not know (docs/decisions/0003). Where its process
+    died, that is done by whoever looks once the intent's `lease`, in seconds and with some room, has run out.
+    """
+    found = [(one, *made[one.name]) for one in lost if one.name in made]
+    return [
+        Write(
+            version,
+            one.started,
+            one.ended if one.answered and at <= one.ended else max(one.ended, at) + lease,
+        )
+        for one, version, at in found
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +171,14 @@ class Example:
 @dataclass(slots=True)
 class Verdict:
     """Counts of reads. `after_ack` began after some acknowledgement, `sharp` ones within a second after one
-    that changed what they ask for; `partly` said that slots may be missing from them, and some were.
+    that changed what they ask for, `orphaned` ones within ten seconds after a write that was lost had to be seen in
+    them; `partly` said that slots may be missing from them, and some were.
     """
 
     reads: int = 0
     after_ack: int = 0
     sharp: int = 0
+    orphaned: int = 0
     partly: int = 0
     stale: int = 0
     examples: list[Example] = field(default_factory=list)
@@ -157,14 +190,19 @@ class Verdict:
 
 
 def judge(
-    reads: Reads, timelines: Mapping[int, Timeline], writes: Sequence[Write], *, grace: float = math.inf
+    reads: Reads,
+    timelines: Mapping[int, Timeline],
+    writes: Sequence[Write],
+    *,
+    lost: Sequence[Write] = (),
+    grace: float = math.inf,
 ) -> Verdict:
-    """Hold every read against the truth. `timelines` has one for each target read.
+    """Hold every read against the truth. `timelines` has one for each target read; `lost` as `landed` gives them.
 
-    A version whose write was never acknowledged (its process was killed, its answer lost) must be seen
-    `grace` seconds after it was certainly made: when a later one was acknowledged.
+    A version that is nobody's here must be seen `grace` seconds after it was certainly made: when a later one was
+    acknowledged.
     """
-    times = _Times(writes, grace)
+    times = _Times([*writes, *lost], grace, frozenset(one.version for one in lost))
     courts = {target: _Court(timeline, times) for target, timeline in timelines.items()}
     verdict = Verdict(reads=len(reads))
     first_ack = min((write.ended for write in writes), default=math.inf)
@@ -173,6 +211,7 @@ def judge(
         court = courts[target]
         verdict.after_ack += started >= first_ack
         verdict.sharp += court.is_sharp(started)
+        verdict.orphaned += court.is_orphaned(started)
         ceiling = times.ceiling(ended)
         if not court.admits(reads.digests[answer], started, ceiling):
             if partly and court.shows_nothing_gone(answer, reads.starts[answer], started, ceiling):
@@ -187,7 +226,8 @@ def judge(
 class _Times:
     """From when on each version must be seen, and which can have been."""
 
-    def __init__(self, writes: Iterable[Write], grace: float) -> None:
+    def __init__(self, writes: Iterable[Write], grace: float, lost: frozenset[int]) -> None:
+        self.lost = lost
         newest_first = sorted(writes, key=lambda write: -write.version)
         self._acked = {write.version: write.ended for write in newest_first}
         self._grace = grace
@@ -234,14 +274,21 @@ class _Court:
         )
         self._due = [known for known, _ in due]
         self._known = [times.known(version) for version in timeline.versions]
+        self._orphaned = sorted(
+            known
+            for known, version in zip(self._known[1:], timeline.versions[1:], strict=True)
+            if version in times.lost
+        )
         self._partly: dict[tuple[int, int, int], bool] = {}
         self._floors = [0]
         for _, place in due:
             self._floors.append(max(self._floors[-1], place))
 
     def is_sharp(self, started: float) -> bool:
-        at = bisect_right(self._due, started)
-        return at > 0 and started - self._due[at - 1] <= _SHARP_SECONDS
+        return _is_just_after(self._due, started, _SHARP_SECONDS)
+
+    def is_orphaned(self, started: float) -> bool:
+        return _is_just_after(self._orphaned, started, _ORPHANED_SECONDS)
 
     def admits(self, digest: bytes, started: float, ceiling: int) -> bool:
         places = self._places.get(digest)
@@ -282,3 +329,8 @@ class _Court:
         versions = self._timeline.versions
         late = started - self._due[at - 1] if at else 0.0
         return Example(target, started, versions[older[-1]] if older else None, versions[floor], late)
+
+
+def _is_just_after(moments: Sequence[float], started: float, seconds: float) -> bool:
+    at = bisect_right(moments, started)
+    return at > 0 and started - moments[at - 1] <= seconds

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from core.clock import Clock
 from loadtest.client import Client
 from loadtest.scenarios import havoc
-from loadtest.scenarios.judge import Example, Verdict, judge
+from loadtest.scenarios.judge import Example, Verdict, judge, landed
 from loadtest.scenarios.reading import Readers, Task
 from loadtest.scenarios.report import Gate, Report, Table, Tell, at_least, exactly
 from loadtest.scenarios.stage import KEY, USERS, Needs, Simulator, Stage, key_of
-from loadtest.scenarios.truth import timelines
+from loadtest.scenarios.truth import Ledger, timelines
 from loadtest.scenarios.writing import Diary, Writer
+from proxy.cache.store import Timing
 
 SPEED: Final = 20
 """How many times as fast as life Cal.com goes: its own slot cache lives for 0.1 s of ours."""
@@ -41,14 +43,37 @@ _WEEKS = 6
 _FIRST_DAY = 30
 _READERS = 24
 _WRITERS = 6
-# A lease of ten seconds, a slow call, and Cal.com's own memory.
+# An intent's ten seconds from when its process was last heard of; then the next look empties the cache.
+_LEASE_SECONDS = Timing().lease + 2.0
+_LAST_LOOKS_SECONDS = 5.0
+# For a version of which nobody knows who made it: as long again, for a slow call and Cal.com's own memory.
 _GRACE_SECONDS = 20.0
 _TELL_SECONDS = 5.0
-# Fences matter for answers that are long on their way and were made at their beginning.
-_EXPOSING: Final = {"fencing": ("--latency", "lt3", "--state-read", "start")}
-# While any write is on its way no process answers from its own copies: they write for a while, and rest.
-_BURST_SECONDS, _PERIOD_SECONDS = 0.8, 2.5
+# Fences matter for answers that are long on their way and were made at their beginning; holding off matters for as
+# long as Cal.com remembers, which at this speed is less than a busy machine takes to ask again.
+_LONG_MEMORY: Final = 40
+_EXPOSING: Final[Mapping[str | None, tuple[str, ...]]] = {
+    "fencing": ("--latency", "5-10", "--state-read", "start"),
+    "hold-off": ("--slots-cache", str(_LONG_MEMORY)),
+}
+# For one write, where it is writes that show it.
+_MANY: Final = 100
+# One read in so many has to race with an acknowledgement, or nothing stale is no news.
+_SHARP_AT_LEAST: Final = 1_000
 _LEARN_SECONDS = 30.0
+
+
+class Pace(NamedTuple):
+    """Writers write for `burst` seconds of every `period`, and rest."""
+
+    burst: float
+    period: float
+
+
+# While any write is on its way no process answers from its own copies.
+_USUAL: Final = Pace(0.8, 2.5)
+# What died with its process is noticed when nothing else touches the same for longer than a lease.
+_LONELY: Final = Pace(0.03, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +91,43 @@ class Plan:
     learns: bool = True
     without: str | None = None
     shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
+    reads_per_write: int = 1000
+    pace: Pace = _USUAL
+    kills_writes: bool = False
+    """Whether all gateway processes die at once, once a burst, and only while something is written."""
+    exposing: str | None = None
+    """What would be missed if it were gone; `without` unless it says otherwise."""
+
+    @property
+    def shown(self) -> str | None:
+        """The mechanism that the race is about, if it is about one."""
+        return self.exposing or self.without
+
+    def shaped(self) -> Plan:
+        """The same plan, so that what it is about can be missed."""
+        if self.shown is None:
+            return self
+        if self.shown != "intents":
+            return dataclasses.replace(self, reads_per_write=_MANY)
+        # A failing Cal.com leaves doubt behind, in which nothing is kept for long.
+        return dataclasses.replace(
+            self, shares={"book": 1.0}, pace=_LONELY, kill_every=0, fault_every=0, kills_writes=True
+        )
 
     @property
     def writes(self) -> int:
         """Fewest writes, spread over the whole run."""
-        return max(self.reads // 1000, 50)
+        return max(self.reads // self.reads_per_write, 50)
 
 
 def needs(plan: Plan) -> Needs:
     """All mechanisms on, at the simulator's speed."""
     flags = ("--speed", str(SPEED), "--rate-limit", "10000000", "--seed", str(plan.seed))
     return Needs(
-        simulator=(*flags, *_EXPOSING.get(plan.without or "", ())),
+        simulator=(*flags, *_EXPOSING.get(plan.shown, ())),
         settings={
             "workers": plan.processes,
-            "upstream_slots_cache_seconds": 2 / SPEED,
+            "upstream_slots_cache_seconds": (_LONG_MEMORY if plan.shown == "hold-off" else 2) / SPEED,
             # Covers travel, which no speed shrinks.
             "upstream_slots_cache_margin_seconds": 0.1,
             "upstream_read_timeout_seconds": 2,
@@ -96,12 +143,14 @@ def needs(plan: Plan) -> Needs:
 
 async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
     """Race until as many reads began after an acknowledgement as the plan wants; then judge them all."""
+    plan = plan.shaped()
     began = clock.monotonic()
     first = datetime.fromtimestamp((await stage.simulator.stats())["now"], UTC).date()
     targets = slots_targets(READ, first + timedelta(days=_FIRST_DAY))
     dice = random.Random(plan.seed)
     deaths: Counter[str] = Counter()
     faults: Counter[str] = Counter()
+    ledger = Ledger(stage.simulator, clock)
     diary = Diary(await offers(stage.simulator, BOOKED, targets), dice)
     if plan.learns:
         await learn(stage, clock, tell)
@@ -115,7 +164,11 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
         async with Readers(tasks) as readers, asyncio.TaskGroup() as group:
             trouble = []
             if plan.kill_every:
-                trouble.append(havoc.kill_now_and_then(stage, clock, plan.kill_every, dice, deaths))
+                trouble.append(
+                    havoc.kill_now_and_then(stage, clock, plan.kill_every, dice, deaths, writer.left)
+                )
+            if plan.kills_writes:
+                trouble.append(havoc.kill_writes(stage, clock, plan.pace.period / 2, deaths, writer.left))
             if plan.fault_every:
                 trouble.append(
                     havoc.fail_now_and_then(stage.simulator, clock, plan.fault_every, dice, faults)
@@ -124,16 +177,22 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             over = asyncio.Event()
             for _ in range(_WRITERS):
                 group.create_task(_keep_writing(writer, readers, plan, over, clock))
-            await _watch(writer, readers, plan, tell, clock)
+            await _watch(writer, readers, plan, ledger, tell, clock)
             over.set()
             for task in running:
                 task.cancel()
+            if plan.kills_writes:
+                # What died last has to be seen only when its lease is over.
+                await clock.sleep(_LEASE_SECONDS + _LAST_LOOKS_SECONDS)
             reads = await readers.stop()
         raced = clock.monotonic() - raced
     reads.merge(writer.reads)
     await stage.simulator.ask("DELETE", "/faults")
+    await ledger.read()
     truth = await timelines(stage.simulator, targets, tell)
-    verdict = judge(reads, truth, writer.writes, grace=_GRACE_SECONDS)
+    lost = landed(writer.lost, ledger.made, _LEASE_SECONDS)
+    unheard = {one.version for one in writer.writes} - {version for version, _ in ledger.made.values()}
+    verdict = judge(reads, truth, writer.writes, lost=lost, grace=_GRACE_SECONDS)
     return Report(
         scenario="race",
         seed=plan.seed,
@@ -144,7 +203,9 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             "reads within a second of one that changed them": verdict.sharp,
             "older ones less what was taken, with slots missing": verdict.partly,
             "stale": verdict.stale,
+            "reads after a lost write had to be seen in them": verdict.orphaned,
             "writes acknowledged": len(writer.writes),
+            "writes lost, and made all the same": len(lost),
             "versions acknowledged twice": len(writer.writes) - len({one.version for one in writer.writes}),
             "states of the world": max((write.version for write in writer.writes), default=0),
             "different answers": len(reads.digests),
@@ -157,7 +218,10 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             "killed": dict(deaths),
             "faults": dict(faults),
         },
-        gates=_gates(plan, verdict),
+        gates=[
+            *_gates(plan, verdict),
+            exactly("acknowledged writes that the journal lacks", len(unheard), 0),
+        ],
         tables=[_examples(verdict.examples, targets)] if verdict.examples else [],
     )
 
@@ -214,7 +278,7 @@ async def _keep_writing(
 ) -> None:
     began = clock.monotonic()
     while not over.is_set():
-        if (clock.monotonic() - began) % _PERIOD_SECONDS > _BURST_SECONDS:
+        if (clock.monotonic() - began) % plan.pace.period > plan.pace.burst:
             await clock.sleep(0.02)
             continue
         # Spread over the whole run: at no time may there be nothing to race with.
@@ -224,13 +288,16 @@ async def _keep_writing(
             await writer.write()
 
 
-async def _watch(writer: Writer, readers: Readers, plan: Plan, tell: Tell, clock: Clock) -> None:
+async def _watch(
+    writer: Writer, readers: Readers, plan: Plan, ledger: Ledger, tell: Tell, clock: Clock
+) -> None:
     began = told = clock.monotonic()
     while True:
         await clock.sleep(0.2)
         now, count = clock.monotonic(), readers.count
         if now - told >= _TELL_SECONDS:
             told = now
+            await ledger.read()
             tell(f"{count:,} of {plan.reads:,} reads, {len(writer.writes):,} writes acknowledged")
         if (count >= plan.reads and len(writer.writes) >= plan.writes) or now - began >= plan.seconds:
             return
@@ -239,9 +306,17 @@ async def _watch(writer: Writer, readers: Readers, plan: Plan, tell: Tell, clock
 def _gates(plan: Plan, verdict: Verdict) -> list[Gate]:
     if plan.without is not None:
         return [at_least(f"stale answers found without {plan.without}", verdict.stale, 1)]
+    stale = exactly("stale answers", verdict.stale, 0)
+    if plan.exposing is not None:
+        # Nothing stale is no news unless it was looked for where it would be.
+        looked = verdict.orphaned if plan.exposing == "intents" else verdict.sharp
+        return [stale, at_least("reads where it would be seen", looked, 1)]
     return [
-        exactly("stale answers", verdict.stale, 0),
+        stale,
         at_least("reads begun after an acknowledgement", verdict.after_ack, plan.reads),
+        at_least(
+            "reads within a second of one that changed them", verdict.sharp, verdict.reads // _SHARP_AT_LEAST
+        ),
     ]
 
 

@@ -1,6 +1,7 @@
 """Gateway processes that go without one mechanism, so that a checker can show that it notices.
 
-`python -m loadtest.scenarios.sabotage WHAT --fd N --slot N` is `calgate proxy-process` with one thing taken out.
+`python -m loadtest.scenarios.sabotage WHAT --fd N --slot N` is `calgate proxy-process` with one thing taken out;
+`nothing` takes out nothing, for a process that lives at another time.
 For the scenarios alone: no setting of the product leads here.
 """
 
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from calcom.reach import RULES, reach_of_write
 from core import log
+from core.clock import SystemClock
 from core.runner import run
 from core.settings import Settings, load
 from proxy import server, wiring
@@ -25,7 +27,9 @@ from proxy.cache.pushes import Pushes
 from proxy.cache.stamps import Fields
 from proxy.cache.store import Store, Timing
 
-_REACH: Final = "reach:"
+REACH: Final = "reach:"
+"""Before the name of a rule."""
+NOTHING: Final = "nothing"
 
 
 def intents() -> None:
@@ -108,15 +112,21 @@ MECHANISMS: Final[Mapping[str, Callable[[], None]]] = {
 }
 
 
+def ahead(seconds: float) -> None:
+    """This process's time of day is so far ahead of the machine's."""
+    original = SystemClock.now
+    _replace(SystemClock, "now", lambda self: original() + seconds)
+
+
 def names() -> list[str]:
     """Everything that can be gone without."""
-    return [*MECHANISMS, *(f"{_REACH}{rule}" for rule in RULES)]
+    return [*MECHANISMS, *(f"{REACH}{rule}" for rule in RULES)]
 
 
 def apply(what: str) -> None:
     """Take *what* out of this process. Raises KeyError for a name that is not one of `names`."""
-    if what.startswith(_REACH):
-        without_rule(RULES[what.removeprefix(_REACH)].name)
+    if what.startswith(REACH):
+        without_rule(RULES[what.removeprefix(REACH)].name)
     else:
         MECHANISMS[what]()
 
@@ -130,13 +140,16 @@ def _replace(owner: Any, name: str, new: Any) -> None:
 def main() -> None:
     """A gateway process as the supervisor starts it, with settings from the environment."""
     parser = argparse.ArgumentParser(prog="python -m loadtest.scenarios.sabotage")
-    parser.add_argument("what", choices=names())
+    parser.add_argument("what", choices=[*names(), NOTHING])
+    parser.add_argument("--ahead", type=float, default=0.0)
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--slot", type=int, required=True)
     asked = parser.parse_args()
     settings = load().settings
     log.configure(settings.log_level, settings.log_format, program="proxy")
-    apply(asked.what)
+    if asked.what != NOTHING:
+        apply(asked.what)
+    ahead(asked.ahead)
     run(server.run_process(settings, socket.socket(fileno=asked.fd), asked.slot))
 
 

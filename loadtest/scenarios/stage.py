@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from calcom.simulator.simulation import Simulation
 from loadtest.client import Client
 
 KEY = "cal_live_simulator"
@@ -35,13 +36,17 @@ class Refusal(Exception):
 class Needs:
     """What a scenario wants started: flags of `calgate simulate`, settings of the gateway, its parts.
 
-    `without` names a mechanism that the gateway's processes are to go without (`sabotage.py`).
+    `without` names a mechanism that the gateway's processes are to go without (`sabotage.py`), and their time is
+    `ahead` of this machine's by so many seconds. `own` is a simulator to be run in this process instead of one that
+    is a program of its own, for those who look into its world; it needs no flags.
     """
 
     simulator: tuple[str, ...] = ()
+    own: Simulation | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[str, ...] = ("proxy",)
     without: str | None = None
+    ahead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

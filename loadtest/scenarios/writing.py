@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ import orjson
 
 from core.clock import Clock
 from loadtest.client import Client, ClientError, Response
-from loadtest.scenarios.judge import Reads, Write
+from loadtest.scenarios.judge import Lost, Reads, Write
 from loadtest.scenarios.reading import look
 from loadtest.scenarios.stage import BOOKING_HEADERS, key_of
 
@@ -160,7 +161,9 @@ def _no(_: Any) -> None:
 
 @dataclass(slots=True)
 class Writer:
-    """Makes writes, and keeps those that were acknowledged. `touching` says which targets a day concerns."""
+    """Makes writes, and keeps those that were acknowledged and those that were not. `touching` says which targets
+    a day concerns; `left` is set while any write is on its way.
+    """
 
     client: Client
     diary: Diary
@@ -170,29 +173,50 @@ class Writer:
     shares: Mapping[str, float]
     reads: Reads = field(default_factory=Reads)
     writes: list[Write] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Statuses, and errors of the connection by name."""
+    _sent: int = 0
+    _away: int = 0
 
     async def write(self) -> None:
         """One write, and some looks once it is acknowledged."""
         wish = self.diary.wish(self.shares)
-        headers = {**BOOKING_HEADERS, "cal-api-version": wish.version}
-        if wish.key is not None:
-            headers["authorization"] = f"Bearer {wish.key}"
-        body = b"" if wish.body is None else orjson.dumps(wish.body)
+        self._sent += 1
+        # Under its name, which the gateway passes on, the journal of Cal.com tells whether it was made.
+        name = f"race-write-{self._sent}"
+        started = self.clock.now()
         try:
-            answer = await self.client.request(wish.method, wish.path, headers=headers, body=body)
+            answer = await self._send(wish, name)
         except ClientError as error:
             self.outcomes[type(error).__name__] += 1
+            self.lost.append(Lost(name, started, self.clock.now(), answered=False))
             await self.clock.sleep(0.05)
             return
         self.outcomes[str(answer.status)] += 1
-        if answer.status in (200, 201):
-            self._acknowledged(wish, answer)
-            day = (wish.body or {}).get("start", "")[:10]
-            near = self.touching(day)
-            for _ in range(_LOOKS_AFTER_A_WRITE):
-                await look(self.client, self.reads, self.targets, self.diary.dice.choice(near))
+        if answer.status not in (200, 201):
+            self.lost.append(Lost(name, started, answer.ended, answered=True))
+            return
+        self._acknowledged(wish, answer)
+        day = (wish.body or {}).get("start", "")[:10]
+        near = self.touching(day)
+        for _ in range(_LOOKS_AFTER_A_WRITE):
+            await look(self.client, self.reads, self.targets, self.diary.dice.choice(near))
+
+    async def _send(self, wish: Wish, name: str) -> Response:
+        headers = {**BOOKING_HEADERS, "cal-api-version": wish.version, "x-request-id": name}
+        if wish.key is not None:
+            headers["authorization"] = f"Bearer {wish.key}"
+        body = b"" if wish.body is None else orjson.dumps(wish.body)
+        self._away += 1
+        self.left.set()
+        try:
+            return await self.client.request(wish.method, wish.path, headers=headers, body=body)
+        finally:
+            self._away -= 1
+            if not self._away:
+                self.left.clear()
 
     def _acknowledged(self, wish: Wish, answer: Response) -> None:
         # Of one whose answer was lost, what its gateway looked at tells how new it is.

@@ -5,18 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from calgate.commands.loadtest import simulator
 from calgate.composition import Stack
 from core.clock import SystemClock
 from core.settings import Settings
 from loadtest.client import Client, Response
+from loadtest.scenarios.stage import Simulator
+
+__all__ = [
+    "BOOKINGS", "CLOCK", "IS_SOAK", "KEY", "SLOTS",
+    "Simulator", "booking", "gateway", "metrics", "played", "same", "settings", "simulating", "total",
+]  # fmt: skip
 
 CLOCK = SystemClock()
 KEY = {"authorization": "Bearer cal_live_simulator"}
@@ -26,60 +34,15 @@ BOOKINGS = {**KEY, "cal-api-version": "2024-08-13", "content-type": "application
 IS_SOAK = os.environ.get("CALGATE_SOAK") == "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Simulator:
-    """A running simulator."""
-
-    url: str
-    admin: Client
-
-    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """One operation of the admin port; fails loudly when it is refused."""
-        answer = await self.admin.request(method, path, body=orjson.dumps(body) if body is not None else b"")
-        assert answer.status == 200, answer.body
-        return answer.json()
-
-    async def stats(self) -> Any:
-        return await self.ask("GET", "/stats")
-
-
-@contextlib.asynccontextmanager
-async def simulating(folder: Path, *flags: str) -> AsyncIterator[Simulator]:
+def simulating(folder: Path, *flags: str) -> AbstractAsyncContextManager[Simulator]:
     """`calgate simulate` as a program of its own, on free ports."""
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    ports = folder / "ports.json"
-    argv = [
-        "simulate",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin",
-        "127.0.0.1:0",
-        "--ports-file",
-        str(ports),
-        *flags,
-    ]
-    with (folder / "simulator.log").open("wb") as log:
-        program = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "calgate", *argv, stdout=log, stderr=log
-        )
-    try:
-        await until(ports.exists, program)
-        where = orjson.loads(ports.read_bytes())
-        async with Client(where["admin_url"], connections=4, timeout=300) as admin:
-            yield Simulator(where["url"], admin)
-    finally:
-        if program.returncode is None:
-            program.terminate()
-        await program.wait()
+    return simulator(folder, flags, CLOCK)
 
 
-async def until(condition: Any, program: asyncio.subprocess.Process, *, seconds: float = 30) -> None:
-    """Wait for what another program does; fails when it dies first or takes absurdly long."""
-    deadline = CLOCK.monotonic() + seconds
-    while not condition():
-        assert program.returncode is None, "the program ended early"
-        assert CLOCK.monotonic() < deadline, "the program never got ready"
-        await CLOCK.sleep(0.02)
+def booking(event_type: int, start: str, number: int) -> bytes:
+    """The body of a booking by somebody whom this number tells apart."""
+    attendee = {"name": "Race", "email": f"race{number}@example.org", "timeZone": "UTC"}
+    return orjson.dumps({"start": start, "eventTypeId": event_type, "attendee": attendee})
 
 
 def settings(folder: Path, simulator: Simulator, **changes: Any) -> Settings:
@@ -136,3 +99,18 @@ def _comparable(answer: Response) -> Any:
     if isinstance(body, dict):
         body.pop("timestamp", None)
     return body
+
+
+def played(*argv: str, timeout: float = 1700 if IS_SOAK else 240) -> tuple[int, Any]:
+    """Exit code and report of a scenario, as a command."""
+    command = [sys.executable, "-P", "-m", "calgate", "loadtest", *argv, "--json"]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        shown, said = program.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        # Asked, and not killed: what it started ends with it.
+        program.terminate()
+        program.communicate(timeout=60)
+        raise
+    assert shown, said
+    return program.returncode, orjson.loads(shown)

@@ -16,13 +16,23 @@ import pytest
 from calgate.composition import Stack
 from core.redis import connect
 from loadtest.client import Client, ClientError
-from tests.acceptance import race
-from tests.acceptance.harness import BOOKINGS, CLOCK, SLOTS, gateway, metrics, simulating, total
+from loadtest.scenarios.race import offers, slots_targets
+from tests.acceptance.harness import (
+    BOOKINGS,
+    CLOCK,
+    SLOTS,
+    Simulator,
+    booking,
+    gateway,
+    metrics,
+    simulating,
+    total,
+)
 
 pytestmark = pytest.mark.acceptance
 
 TARGET = "/v2/slots?eventTypeId=101&start=2027-02-01&end=2027-02-07"
-SPANS = race.windows(date(2027, 3, 1), 8)
+BOOKED = (101, 110)
 COUNTED = "calgate_http_requests_total"
 # No request may take longer: the longest thing a gateway waits for here is a lease.
 PATIENCE = 25.0
@@ -56,7 +66,7 @@ class Traffic:
     async def _book(self) -> None:
         while True:
             kind, start = self._offered.pop()
-            body = race.booking(kind, start, len(self._offered))
+            body = booking(kind, start, len(self._offered))
             await self._one("POST", "/v2/bookings", BOOKINGS, body)
             await CLOCK.sleep(0.3)
 
@@ -94,6 +104,14 @@ async def counted(stack: Stack) -> float:
         await CLOCK.sleep(0.1)
 
 
+async def offered(simulator: Simulator) -> list[tuple[int, str]]:
+    """What can be booked, in random order."""
+    found = await offers(simulator, BOOKED, slots_targets(BOOKED, date(2027, 3, 1)))
+    both = [(kind, start) for kind, starts in found.items() for start in starts]
+    random.Random(1).shuffle(both)
+    return both
+
+
 async def redis_pid(stack: Stack) -> int:
     client = connect(stack.urls.redis, client_name="test")
     try:
@@ -115,7 +133,7 @@ async def test_whichever_process_is_killed_the_rest_goes_on_and_counts_never_fal
         simulating(tmp_path / "sim", *flags) as simulator,
         gateway(tmp_path, simulator, "proxy", "worker", "monitor", workers=2, **hold) as stack,
         Client(stack.urls.proxy, connections=16, timeout=PATIENCE) as client,
-        Traffic(client, await race.offers(simulator, SPANS, random.Random(1))) as traffic,
+        Traffic(client, await offered(simulator)) as traffic,
     ):
         await traffic.more("200", 50)
         before = await counted(stack)

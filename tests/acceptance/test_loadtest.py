@@ -2,52 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from typing import Any
-
-import orjson
 import pytest
 
-from tests.acceptance.harness import IS_SOAK
+from tests.acceptance.harness import IS_SOAK, played
 
 pytestmark = pytest.mark.acceptance
-
-
-def played(*argv: str, timeout: float = 240) -> tuple[int, Any]:
-    """Exit code and report."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "calgate", "loadtest", *argv, "--json"],
-        capture_output=True,
-        check=False,
-        timeout=timeout,
-    )
-    assert done.stdout, done.stderr
-    return done.returncode, orjson.loads(done.stdout)
-
-
-@pytest.mark.timeout(250)
-def test_a_race_with_killed_processes_and_a_failing_cal_com_shows_nothing_stale() -> None:
-    code, report = played("race", "--reads", "5000", "--kill-every", "2")
-    assert (code, report["figures"]["stale"]) == (0, 0), report
-    assert sum(report["figures"]["killed"].values()) >= 1
-
-
-@pytest.mark.timeout(250)
-def test_the_judge_of_the_race_finds_what_processes_that_hear_nothing_go_on_serving() -> None:
-    code, report = played(
-        "race",
-        "--reads",
-        "50000",
-        "--kill-every",
-        "0",
-        "--fault-every",
-        "0",
-        "--without",
-        "pushes",
-    )
-    assert code == 0, report
-    assert report["figures"]["stale"] > 0
 
 
 @pytest.mark.timeout(250)
@@ -58,7 +17,7 @@ def test_a_crowd_of_identical_misses_is_one_call() -> None:
 
 @pytest.mark.timeout(250)
 def test_a_booking_leaves_no_untrue_answer_and_most_true_ones() -> None:
-    code, report = played("invalidation", "--days", "12")
+    code, report = played("invalidation", "--days", "12", "--writes", "0")
     assert code == 0, report
     dropped = report["figures"]["dropped by a write"]
     assert 0 < dropped["mean"] < report["figures"]["answers cached before a write"]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.client import Client, Response
-from tests.acceptance import race
-from tests.acceptance.harness import BOOKINGS, KEY, SLOTS, Simulator, gateway, simulating
+from tests.acceptance.harness import BOOKINGS, KEY, SLOTS, Simulator, booking, gateway, simulating
 from tests.tools import eventually
 
 pytestmark = pytest.mark.acceptance
@@ -36,9 +35,7 @@ async def is_hit(client: Client, target: str) -> bool:
 
 
 async def book(client: Client, start: str) -> Response:
-    return await client.request(
-        "POST", "/v2/bookings", headers=BOOKINGS, body=race.booking(OWN, start, number=1)
-    )
+    return await client.request("POST", "/v2/bookings", headers=BOOKINGS, body=booking(OWN, start, number=1))
 
 
 async def test_a_booking_takes_its_days_from_its_hosts_types_and_leaves_the_others(

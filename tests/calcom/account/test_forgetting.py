@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from calcom.account import AccountMap, forget
-from tests.calcom.reach.desk import SCHEDULES, TYPES, Desk, Request
+from loadtest.scenarios.site import SCHEDULES, TYPES, Request
+from tests.calcom.reach.desk import Desk
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from calcom.account import NO_SCHEDULE, AccountMap, Window, conflict_set, learn
-from tests.calcom.reach.desk import SCHEDULES, TYPES, Desk, Request
+from loadtest.scenarios.site import SCHEDULES, TYPES, Request
+from tests.calcom.reach.desk import Desk
 
 DAILY = 12  # the seeded limit of team 11
 

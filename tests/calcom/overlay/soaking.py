@@ -23,8 +23,8 @@ from calcom.simulator import envelope
 from calcom.simulator.oracle import Oracle
 from calcom.simulator.refusals import Refused
 from calcom.simulator.routes_slots import present
+from loadtest.scenarios.kinds import KINDS
 from tests.calcom.reach.desk import NOW, Desk, Done, Look, look
-from tests.calcom.reach.kinds import KINDS
 from tests.calcom.reach.soaking import SETTINGS
 
 WRITES: Final = (

@@ -35,7 +35,8 @@ from calcom.simulator.slots import answer
 from calcom.simulator.state import State
 from calcom.simulator.world import World
 from calcom.slots import parse
-from tests.calcom.reach.desk import SLOTS, Desk
+from loadtest.scenarios.site import SLOTS
+from tests.calcom.reach.desk import Desk
 
 MOMENTS: Final = (
     datetime(2026, 3, 2, 6, 0, tzinfo=UTC),  # a Monday; America and Europe change their clocks soon

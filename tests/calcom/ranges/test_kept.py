@@ -12,10 +12,11 @@ import pytest
 from calcom.account import Promises
 from calcom.ranges import Look, is_additive, look_of, slice_answer
 from calcom.slots import parse
+from loadtest.scenarios.kinds import KINDS
+from loadtest.scenarios.site import SLOTS
 from proxy.cache.stamps import read_by, written_by
 from tests.calcom.ranges.scenes import Params, body_of
-from tests.calcom.reach.desk import NOW, SLOTS, Desk
-from tests.calcom.reach.kinds import KINDS
+from tests.calcom.reach.desk import NOW, Desk
 from tests.calcom.reach.soaking import SETTINGS
 
 WRITES = ("book",) * 4 + tuple(sorted(kind for kind in KINDS if kind not in SETTINGS))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import orjson
 
@@ -32,14 +31,11 @@ from calcom.simulator.refusals import Refused
 from calcom.simulator.routes_slots import parse_query
 from calcom.simulator.routing import Call, Router
 from calcom.simulator.simulation import Simulation
+from loadtest.scenarios import rules
+from loadtest.scenarios.site import BOOKINGS, Request
 
 NOW: Final = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)  # a Monday
 ROUTER: Final = Router(routes.ENDPOINTS)
-BOOKINGS: Final = "2024-08-13"
-TYPES: Final = "2024-06-14"
-SCHEDULES: Final = "2024-06-11"
-SLOTS: Final = "2024-09-04"
-OLD: Final = "2024-04-15"
 
 
 class Answer(NamedTuple):
@@ -52,22 +48,6 @@ class Answer(NamedTuple):
     def data(self) -> Any:
         """Its `data`."""
         return self.json.get("data") if isinstance(self.json, dict) else None
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request on the desk. `lost` is one whose answer never arrives."""
-
-    method: str
-    path: str
-    body: Any = None
-    user: int | None = 1
-    version: str = BOOKINGS
-    query: Mapping[str, str] = field(default_factory=dict)
-    lost: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path} {self.body} by {self.user}{' (lost)' if self.lost else ''}"
 
 
 class Look(NamedTuple):
@@ -103,7 +83,7 @@ class Desk:
             method=request.method,
             target=request.path,
             version=request.version,
-            params=params,
+            params={name: unquote(value) for name, value in params.items()},
             query_string=urlencode(request.query).encode(),
             headers={b"authorization": b"Bearer made-up"},
             body=b"" if request.body is None else orjson.dumps(request.body),
@@ -146,18 +126,8 @@ class Desk:
 
     def learn_everything(self) -> None:
         """Read all there is to know, each user's own things with their own key."""
-        for user in sorted(self.world.state.users):
-            for path, version in (
-                ("/v2/me", BOOKINGS),
-                ("/v2/event-types", TYPES),
-                ("/v2/schedules", SCHEDULES),
-            ):
-                self.read(path, user, version)
-            self.read("/v2/bookings", user)
-        self.read("/v2/teams")
-        for team in sorted(self.world.state.teams):
-            for rest in ("", "/memberships", "/event-types"):
-                self.read(f"/v2/teams/{team}{rest}")
+        for request in rules.everything(self):
+            self.note(request, self.call(request))
 
     def write_of(self, request: Request, answer: Answer) -> Write:
         """What the proxy would hand over."""
@@ -182,6 +152,44 @@ class Desk:
         reach = reach_of_write(before, write, self.now, without=frozenset(without))
         self.note(request, answer)
         return Done(request, answer, reach, before, version, self.world.version)
+
+
+def prepared(desk: Desk, *requests: Request) -> Any:
+    """The data of the last of some writes that succeed and that the desk has seen."""
+    data = None
+    for request in requests:
+        answer = desk.do(request).answer
+        assert answer.status in rules.MADE, (request, answer)
+        data = answer.data
+    return data
+
+
+def played(desk: Desk, steps: rules.Steps, without: Iterable[str] = ()) -> list[Done]:
+    """Play a scene; its writes."""
+    made: list[Done] = []
+    data: Any = None
+    try:
+        while True:
+            step = steps.send(data)
+            match step:
+                case rules.Learn(()):
+                    desk.learn_everything()
+                case rules.Learn(reads):
+                    for read in reads:
+                        desk.note(read, desk.call(read))
+                case rules.Behind(request):
+                    answer = desk.call(request)
+                    assert answer.status in rules.MADE, (request, answer)
+                case rules.Heard(request, statuses):
+                    answer = desk.do(request).answer
+                    assert answer.status in statuses, (request, answer)
+                case rules.Written(request):
+                    made.append(desk.do(request, without))
+                    answer = made[-1].answer
+                    assert answer.status in rules.MADE, (request, answer)
+            data = None if isinstance(step, rules.Learn) else answer.data
+    except StopIteration:
+        return made
 
 
 class Done(NamedTuple):

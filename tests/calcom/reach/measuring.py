@@ -17,9 +17,10 @@ from calcom.reach import entry_days
 from calcom.reach.spans import ZONE_MARGIN
 from calcom.simulator.oracle import Oracle
 from calcom.simulator.world import World
-from tests.calcom.reach.desk import Desk, Done, Look, Request, differs, look
-from tests.calcom.reach.kinds import KINDS
-from tests.calcom.reach.test_rules import booking, free
+from loadtest.scenarios.kinds import KINDS
+from loadtest.scenarios.rules import booking, free
+from loadtest.scenarios.site import Request
+from tests.calcom.reach.desk import Desk, Done, Look, differs, look
 
 DAYS: Final = 30
 SERVICES: Final = (105, 106, 116)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
+from loadtest.scenarios.kinds import KINDS
 from tests.calcom.reach.desk import NOW, Desk, Done, Look, escaped
-from tests.calcom.reach.kinds import KINDS
 from tests.calcom.reach.test_soundness import all_looks, told
 
 STEPS = 8

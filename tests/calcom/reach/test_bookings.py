@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from calcom.reach import bookings_in, expires_at, uid_of
-from tests.calcom.reach.desk import OLD, SLOTS, Desk, Request
-from tests.calcom.reach.test_rules import booking, free, prepared
+from loadtest.scenarios.rules import booking, free
+from loadtest.scenarios.site import OLD, SLOTS, Request
+from tests.calcom.reach.desk import Desk, prepared
 
 START, END = datetime(2026, 3, 5, 9, tzinfo=UTC), datetime(2026, 3, 5, 9, 30, tzinfo=UTC)
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calcom.reach import UNMAPPED, Span, Write, reach_of_write, uid_of
+from loadtest.scenarios.kinds import KINDS
 from tests.calcom.reach.desk import Desk, Done, Look, escaped, looks
-from tests.calcom.reach.kinds import KINDS
 
 DAYS = 32
 FAR_ZONES = (None, "Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata")

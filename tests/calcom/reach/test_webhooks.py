@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from calcom.account import AccountMap
 from calcom.reach import Reach, Touch, reach_of_webhook
 from calcom.simulator import webhook_payloads
-from tests.calcom.reach.desk import NOW, TYPES, Desk, escaped
-from tests.calcom.reach.kinds import KINDS
+from loadtest.scenarios.kinds import KINDS
+from loadtest.scenarios.site import TYPES
+from tests.calcom.reach.desk import NOW, Desk, escaped
 from tests.calcom.reach.test_soundness import all_looks, told
 
 TELLING = ("book", "book_often", "reschedule", "cancel", "decide", "ask_again", "absence")

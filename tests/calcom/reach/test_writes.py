@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from calcom.account import AccountMap, Promises
 from calcom.reach import RULES, Span, Write, reach_of_write
-from tests.calcom.reach.desk import NOW, Desk, Request, escaped, looks
-from tests.calcom.reach.kinds import KINDS
-from tests.calcom.reach.test_rules import booking, free
+from loadtest.scenarios.kinds import KINDS
+from loadtest.scenarios.rules import booking, free
+from loadtest.scenarios.site import Request
+from tests.calcom.reach.desk import NOW, Desk, escaped, looks
 
 EMPTY = AccountMap.empty()
 

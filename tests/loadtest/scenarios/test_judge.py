@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.scenarios.judge import Reads, Timeline, Verdict, Write, digest_of, judge
+from loadtest.scenarios.judge import Lost, Reads, Timeline, Verdict, Write, digest_of, judge, landed
 
 
 def data(name: int) -> dict[str, list[int]]:
@@ -71,6 +71,37 @@ def test_after_the_grace_a_write_that_was_never_acknowledged_must_be_seen() -> N
     of = timeline((0, 0), (6, 6))
     assert verdict_of(0, 30.0, of=of, grace=10.0).stale == 0
     assert verdict_of(0, 31.5, of=of, grace=10.0).stale == 1
+
+
+LEASE = 12.0
+
+
+@pytest.mark.parametrize(
+    ("answered", "made", "seen_from"),
+    [
+        pytest.param(True, 31.0, 32.0, id="in doubt: the cache was emptied before the gateway said so"),
+        pytest.param(True, 33.0, 45.0, id="made after the gateway had given up"),
+        pytest.param(False, 31.0, 44.0, id="its process died: the intent's lease runs out"),
+        pytest.param(False, 33.0, 45.0, id="made after its process had died"),
+    ],
+)
+def test_a_write_that_was_lost_must_be_seen_in_the_end(answered: bool, made: float, seen_from: float) -> None:
+    lost = [Lost("one", 30.0, 32.0, answered), Lost("another", 30.0, 32.0, answered)]
+    (write,) = landed(lost, {"one": (9, made), "somebody else's": (8, 1.0)}, LEASE)
+    assert write == Write(9, 30.0, seen_from)
+    for started, stale in ((seen_from - 0.5, 0), (seen_from + 0.5, 1)):
+        reads = Reads()
+        reads.add(0, body(0), started, started, "hit")
+        verdict = judge(reads, {0: timeline((0, 0), (9, 9))}, WRITES, lost=[write])
+        assert (verdict.stale, verdict.orphaned) == (stale, stale)
+
+
+def test_a_lost_write_may_be_seen_as_soon_as_it_was_sent_and_never_before() -> None:
+    lost = landed([Lost("one", 30.0, 32.0, answered=False)], {"one": (9, 31.0)}, LEASE)
+    for shown_at, stale in ((29.0, 1), (30.5, 0)):
+        reads = Reads()
+        reads.add(0, body(9), shown_at, shown_at, "hit")
+        assert judge(reads, {0: timeline((0, 0), (9, 9))}, WRITES, lost=lost).stale == stale
 
 
 def test_a_later_write_known_does_not_demand_an_earlier_one_still_on_its_way() -> None:

@@ -20,3 +20,11 @@ def test_each_mechanism_is_found_and_replaced(what: str) -> None:
 
 def test_every_rule_of_reach_can_be_gone_without() -> None:
     assert {f"reach:{rule}" for rule in RULES} <= set(names())
+
+
+def test_a_process_can_live_at_another_time() -> None:
+    code = (
+        "from core.clock import SystemClock; from loadtest.scenarios import sabotage; clock = SystemClock();"
+        "before = clock.now(); sabotage.ahead(86400.0); assert 86400 <= clock.now() - before < 86500"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -10,11 +10,12 @@ from redis.asyncio import Redis
 from calcom.reach import Reach, bookings_in
 from core.clock import FakeClock
 from core.keys import Keys
+from loadtest.scenarios.site import Request
 from proxy.account.bookings import BookingIndex
 from proxy.account.keeper import Keeper
 from proxy.account.reaching import effect_of
 from proxy.account.refresh import Refresher
-from tests.calcom.reach.desk import NOW, Desk, Request
+from tests.calcom.reach.desk import NOW, Desk
 from tests.proxy.account.conftest import Process
 from tests.proxy.waiting import until
 

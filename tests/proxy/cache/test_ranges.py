@@ -25,6 +25,7 @@ from calcom.slots import parse
 from core.clock import FakeClock
 from core.keys import Keys
 from exporters.slots import WorkerSlot
+from loadtest.scenarios.site import SLOTS
 from proxy.cache.entry import Lives
 from proxy.cache.fetch import Arrivals, Fetcher
 from proxy.cache.near import Near
@@ -40,7 +41,7 @@ from proxy.upstream import Call
 from proxy.wiring import calls_of
 from proxy.writes import Writes
 from tests.calcom.ranges.scenes import body_of
-from tests.calcom.reach.desk import SLOTS, Desk
+from tests.calcom.reach.desk import Desk
 from tests.proxy.running import settings
 from tests.proxy.waiting import until
 

@@ -11,60 +11,60 @@ from calcom.simulator.envelope import iso
 from calcom.simulator.model import Booking
 from calcom.simulator.presenters import DAYS
 from calcom.simulator.query import SlotsQuery
-from tests.calcom.reach.desk import BOOKINGS, OLD, SCHEDULES, SLOTS, TYPES, Desk, Request
+from loadtest.scenarios.site import BOOKINGS, OLD, SCHEDULES, SLOTS, TYPES, Request, Site
 
 STRANGERS: Final = ("lee@example.org", "kim@example.org", "pat@example.org")
 NEW: Final = "2026-02-25"
-Kind = Callable[[Desk, Random], Request | None]
+Kind = Callable[[Site, Random], Request | None]
 
 
-def slot(desk: Desk, chance: Random, event_type: int) -> datetime | None:
+def slot(site: Site, chance: Random, event_type: int) -> datetime | None:
     """A time that is free, sooner or later."""
-    first = desk.now + timedelta(days=chance.choice((0, 0, 2, 5, 14, 25)))
-    result = desk.world.slots(SlotsQuery(first, first + timedelta(days=14), event_type), desk.now)
+    first = site.now + timedelta(days=chance.choice((0, 0, 2, 5, 14, 25)))
+    result = site.world.slots(SlotsQuery(first, first + timedelta(days=14), event_type), site.now)
     free = [one.start for day in result.days.values() for one in day]
     return chance.choice(free) if free else None
 
 
-def person(desk: Desk, chance: Random) -> str:
+def person(site: Site, chance: Random) -> str:
     """An address: a stranger's, or that of somebody with event types of their own."""
-    users = [one.email for one in desk.world.state.users.values()]
+    users = [one.email for one in site.world.state.users.values()]
     return chance.choice((*STRANGERS, chance.choice(users)))
 
 
-def bookable(desk: Desk, chance: Random) -> int:
+def bookable(site: Site, chance: Random) -> int:
     """Some event type that is no managed parent."""
     types: list[int] = [
-        one.id for one in desk.world.state.event_types.values() if one.scheduling != "managed"
+        one.id for one in site.world.state.event_types.values() if one.scheduling != "managed"
     ]
     return chance.choice(sorted(types))
 
 
-def booked(desk: Desk, chance: Random, *status: str, **wanted: Any) -> Booking | None:
+def booked(site: Site, chance: Random, *status: str, **wanted: Any) -> Booking | None:
     """Some future booking in one of these states."""
     found = [
         one
-        for one in desk.world.state.bookings.values()
+        for one in site.world.state.bookings.values()
         if one.status in (status or ("accepted", "pending"))
-        and one.start > desk.now
+        and one.start > site.now
         and all(
-            getattr(desk.world.state.event_types.get(one.event_type_id), name, None) == value
+            getattr(site.world.state.event_types.get(one.event_type_id), name, None) == value
             for name, value in wanted.items()
         )
     ]
     return chance.choice(found) if found else None
 
 
-def book(desk: Desk, chance: Random) -> Request | None:
+def book(site: Site, chance: Random) -> Request | None:
     """A create of any sort."""
-    event_type = desk.world.state.event_types[bookable(desk, chance)]
-    start = slot(desk, chance, event_type.id)
+    event_type = site.world.state.event_types[bookable(site, chance)]
+    start = slot(site, chance, event_type.id)
     if start is None:
         return None
     if chance.random() < 0.2:
-        responses = {"name": "Old", "email": person(desk, chance)}
+        responses = {"name": "Old", "email": person(site, chance)}
         if chance.random() < 0.4:
-            responses["guests"] = [person(desk, chance)]  # type: ignore[assignment]
+            responses["guests"] = [person(site, chance)]  # type: ignore[assignment]
         body = {
             "start": iso(start),
             "eventTypeId": event_type.id,
@@ -79,7 +79,7 @@ def book(desk: Desk, chance: Random) -> Request | None:
         return Request("POST", "/v2/bookings" + rest, body, version=OLD)
     made: dict[str, Any] = {
         "start": iso(start),
-        "attendee": {"name": "New", "timeZone": "UTC", "email": person(desk, chance)},
+        "attendee": {"name": "New", "timeZone": "UTC", "email": person(site, chance)},
         "eventTypeId": event_type.id,
     }
     if event_type.length_options:
@@ -87,19 +87,19 @@ def book(desk: Desk, chance: Random) -> Request | None:
     if event_type.recurrence and chance.random() < 0.7:
         made["recurrenceCount"] = chance.randint(1, event_type.recurrence.occurrences)
     if chance.random() < 0.3:
-        made["guests"] = [person(desk, chance)]
+        made["guests"] = [person(site, chance)]
     if event_type.slug == "demo" and chance.random() < 0.5:
         del made["eventTypeId"]
         made |= {"eventTypeSlug": "demo", "teamSlug": "sales"}
     return Request("POST", "/v2/bookings", made, version=chance.choice((BOOKINGS, NEW)))
 
 
-def book_often(desk: Desk, chance: Random) -> Request | None:
+def book_often(site: Site, chance: Random) -> Request | None:
     """A create on an event type whose bookings reach far."""
     event_type = chance.choice((103, 104, 106, 111, 116, 121))
-    if event_type not in desk.world.state.event_types:
+    if event_type not in site.world.state.event_types:
         return None
-    start = slot(desk, chance, event_type)
+    start = slot(site, chance, event_type)
     if start is None:
         return None
     attendee = {"name": "Again", "timeZone": "UTC", "email": chance.choice(STRANGERS)}
@@ -108,13 +108,13 @@ def book_often(desk: Desk, chance: Random) -> Request | None:
     )
 
 
-def reschedule(desk: Desk, chance: Random) -> Request | None:
+def reschedule(site: Site, chance: Random) -> Request | None:
     """A move, of a seat where there are seats."""
-    found = booked(desk, chance)
+    found = booked(site, chance)
     start = (
         None
-        if found is None or found.event_type_id not in desk.world.state.event_types
-        else slot(desk, chance, found.event_type_id)
+        if found is None or found.event_type_id not in site.world.state.event_types
+        else slot(site, chance, found.event_type_id)
     )
     if found is None or start is None:
         return None
@@ -137,9 +137,9 @@ def reschedule(desk: Desk, chance: Random) -> Request | None:
     return Request("POST", f"/v2/bookings/{found.uid}/reschedule", body, user=_manager(found, chance))
 
 
-def cancel(desk: Desk, chance: Random) -> Request | None:
+def cancel(site: Site, chance: Random) -> Request | None:
     """A cancellation: whole, of a seat, of the rest of a series."""
-    found = booked(desk, chance)
+    found = booked(site, chance)
     if found is None:
         return None
     if chance.random() < 0.2:
@@ -163,58 +163,58 @@ def cancel(desk: Desk, chance: Random) -> Request | None:
     )
 
 
-def decide(desk: Desk, chance: Random) -> Request | None:
+def decide(site: Site, chance: Random) -> Request | None:
     """A pending booking confirmed or declined."""
-    found = booked(desk, chance, "pending")
+    found = booked(site, chance, "pending")
     if found is None:
         return None
     verb = chance.choice(("confirm", "decline"))
     return Request("POST", f"/v2/bookings/{found.uid}/{verb}", {}, user=found.user_id)
 
 
-def ask_again(desk: Desk, chance: Random) -> Request | None:
+def ask_again(site: Site, chance: Random) -> Request | None:
     """A host asks for another time."""
-    found = booked(desk, chance)
+    found = booked(site, chance)
     if found is None:
         return None
     return Request("POST", f"/v2/bookings/{found.uid}/request-reschedule", {}, user=found.user_id)
 
 
-def reassign(desk: Desk, chance: Random) -> Request | None:
+def reassign(site: Site, chance: Random) -> Request | None:
     """A round robin booking goes to another host."""
-    found = booked(desk, chance, scheduling="roundRobin")
+    found = booked(site, chance, scheduling="roundRobin")
     if found is None:
         return None
     to = chance.choice(("", *(f"/{one}" for one in (1, 2, 3, 4, 5, 6, 7))))
     return Request("POST", f"/v2/bookings/{found.uid}/reassign{to}", {}, user=found.user_id)
 
 
-def people(desk: Desk, chance: Random) -> Request | None:
+def people(site: Site, chance: Random) -> Request | None:
     """Guests and attendees come and go."""
-    found = booked(desk, chance)
+    found = booked(site, chance)
     if found is None:
         return None
     base = f"/v2/bookings/{found.uid}"
     if chance.random() < 0.5:
         return Request(
-            "POST", base + "/guests", {"guests": [{"email": person(desk, chance)}]}, user=found.user_id
+            "POST", base + "/guests", {"guests": [{"email": person(site, chance)}]}, user=found.user_id
         )
     if len(found.attendees) > 1 and chance.random() < 0.6:
         return Request("DELETE", f"{base}/attendees/{found.attendees[-1].id}", user=found.user_id)
-    attendee = {"name": "More", "timeZone": "UTC", "email": person(desk, chance)}
+    attendee = {"name": "More", "timeZone": "UTC", "email": person(site, chance)}
     return Request("POST", base + "/attendees", attendee, user=found.user_id)
 
 
-def hold(desk: Desk, chance: Random) -> Request | None:
+def hold(site: Site, chance: Random) -> Request | None:
     """A slot held, moved or let go."""
-    live = [one for one in desk.world.state.reservations.values() if one.until > desk.now]
+    live = [one for one in site.world.state.reservations.values() if one.until > site.now]
     live.sort(key=lambda one: str(one.uid))
     if live and chance.random() < 0.3:
         return Request(
             "DELETE", f"/v2/slots/reservations/{chance.choice(live).uid}", user=None, version=SLOTS
         )
-    event_type = bookable(desk, chance)
-    start = slot(desk, chance, event_type)
+    event_type = bookable(site, chance)
+    start = slot(site, chance, event_type)
     if start is None:
         return None
     body = {"eventTypeId": event_type, "slotStart": iso(start)}
@@ -229,9 +229,9 @@ def hold(desk: Desk, chance: Random) -> Request | None:
     return Request("POST", "/v2/slots/reservations", body, user=None, version=SLOTS)
 
 
-def schedule(desk: Desk, chance: Random) -> Request | None:
+def schedule(site: Site, chance: Random) -> Request | None:
     """Hours made, changed, made the default, deleted."""
-    found = chance.choice(sorted(desk.world.state.schedules.values(), key=lambda one: one.id))
+    found = chance.choice(sorted(site.world.state.schedules.values(), key=lambda one: one.id))
     hours = chance.choice(
         (
             [{"days": ["Monday", "Wednesday"], "startTime": "07:00", "endTime": "11:00"}],
@@ -255,17 +255,17 @@ def schedule(desk: Desk, chance: Random) -> Request | None:
     return Request("PATCH", f"/v2/schedules/{found.id}", {"availability": hours}, found.user_id, SCHEDULES)
 
 
-def profile(desk: Desk, chance: Random) -> Request | None:
+def profile(site: Site, chance: Random) -> Request | None:
     """A profile's zone or address."""
-    user = chance.choice(sorted(desk.world.state.users))
+    user = chance.choice(sorted(site.world.state.users))
     change = chance.choice(({"timeZone": "America/Denver"}, {"email": chance.choice(STRANGERS)}))
     return Request("PATCH", "/v2/me", change, user)
 
 
-def absence(desk: Desk, chance: Random) -> Request | None:
+def absence(site: Site, chance: Random) -> Request | None:
     """Out of office, made, changed, ended."""
-    entries = sorted(desk.world.state.out_of_office.values(), key=lambda one: one.id)
-    start = desk.now + timedelta(days=chance.randrange(25), hours=chance.randrange(24))
+    entries = sorted(site.world.state.out_of_office.values(), key=lambda one: one.id)
+    start = site.now + timedelta(days=chance.randrange(25), hours=chance.randrange(24))
     body = {"start": iso(start), "end": iso(start + timedelta(hours=chance.choice((3, 24, 60))))}
     if entries and chance.random() < 0.5:
         entry = chance.choice(entries)
@@ -274,9 +274,9 @@ def absence(desk: Desk, chance: Random) -> Request | None:
             return Request("DELETE", path, user=entry.user_id)
         return Request("PATCH", path, body, user=entry.user_id)
     if chance.random() < 0.3:
-        user = chance.choice(sorted(desk.world.state.users))
+        user = chance.choice(sorted(site.world.state.users))
         return Request("POST", f"/v2/organizations/1/users/{user}/ooo", body, 1)
-    return Request("POST", "/v2/me/ooo", body, chance.choice(sorted(desk.world.state.users)))
+    return Request("POST", "/v2/me/ooo", body, chance.choice(sorted(site.world.state.users)))
 
 
 CHANGES: Final[tuple[Mapping[str, Any], ...]] = (
@@ -299,9 +299,9 @@ CHANGES: Final[tuple[Mapping[str, Any], ...]] = (
 )
 
 
-def event_type(desk: Desk, chance: Random) -> Request | None:
+def event_type(site: Site, chance: Random) -> Request | None:
     """Event types of users and teams, made, changed, deleted."""
-    found = chance.choice(sorted(desk.world.state.event_types.values(), key=lambda one: one.id))
+    found = chance.choice(sorted(site.world.state.event_types.values(), key=lambda one: one.id))
     team = found.team_id
     base = "/v2/event-types" if team is None else f"/v2/teams/{team}/event-types"
     user = 1 if team is not None else found.owner_id
@@ -326,7 +326,7 @@ def event_type(desk: Desk, chance: Random) -> Request | None:
     return Request("PATCH", f"{base}/{found.id}", change, user, TYPES)
 
 
-def team(desk: Desk, chance: Random) -> Request | None:
+def team(site: Site, chance: Random) -> Request | None:
     """A team's limits, and its end."""
     found = chance.choice((11, 12))
     if chance.random() < 0.1:
@@ -339,12 +339,12 @@ def team(desk: Desk, chance: Random) -> Request | None:
     )
 
 
-def membership(desk: Desk, chance: Random) -> Request | None:
+def membership(site: Site, chance: Random) -> Request | None:
     """Members join, are accepted, leave."""
     team_id = chance.choice((11, 12))
     base = f"/v2/teams/{team_id}/memberships"
     there = [
-        one for one in desk.world.state.memberships.values() if one.team_id == team_id and one.user_id != 1
+        one for one in site.world.state.memberships.values() if one.team_id == team_id and one.user_id != 1
     ]
     if chance.random() < 0.4 or not there:
         return Request("POST", base, {"userId": chance.randint(2, 8), "accepted": chance.random() < 0.8})
@@ -354,9 +354,9 @@ def membership(desk: Desk, chance: Random) -> Request | None:
     return Request("PATCH", f"{base}/{one.id}", {"accepted": not one.accepted})
 
 
-def calendar(desk: Desk, chance: Random) -> Request | None:
+def calendar(site: Site, chance: Random) -> Request | None:
     """Calendars connected, chosen, given up; an event in one moved."""
-    found = sorted(desk.world.state.calendars.values(), key=lambda one: one.id)
+    found = sorted(site.world.state.calendars.values(), key=lambda one: one.id)
     if not found or chance.random() < 0.2:
         return Request(
             "POST",
@@ -374,11 +374,11 @@ def calendar(desk: Desk, chance: Random) -> Request | None:
         case 2:
             query = {name: str(value) for name, value in names.items()}
             return Request("DELETE", "/v2/selected-calendars", None, one.user_id, query=query)
-    events = [event for event in desk.world.state.external.values() if event.connection_id == one.id]
+    events = [event for event in site.world.state.external.values() if event.connection_id == one.id]
     events.sort(key=lambda event: str(event.uid))  # their map has no order of its own
     if not events:
         return None
-    start = desk.now + timedelta(days=chance.randrange(20), hours=chance.randrange(6, 16))
+    start = site.now + timedelta(days=chance.randrange(20), hours=chance.randrange(6, 16))
     body = {"start": {"time": iso(start)}, "end": {"time": iso(start + timedelta(hours=1))}}
     return Request("PATCH", f"/v2/calendars/google/events/{chance.choice(events).uid}", body, one.user_id)
 
