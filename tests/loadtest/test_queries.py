@@ -56,7 +56,7 @@ def test_every_zone_is_asked_for_and_so_are_zones_that_are_none() -> None:
         {"eventTypeId", "eventTypeSlug", "username"},
         set(),
     ],
-    ids=" ".join,
+    ids=lambda names: " ".join(sorted(names)),
 )
 def test_every_selector_right_and_wrong_is_used(names: set[str]) -> None:
     selectors = {"eventTypeId", "eventTypeSlug", "username", "teamSlug", "usernames", "organizationSlug"}
