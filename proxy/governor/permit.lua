@@ -86,7 +86,7 @@ elseif used >= cap then
 end
 if now < ends then
   local since = redis.call('ZCOUNT', KEYS[1], '(' .. told[3], '+inf')
-  local to_come = math.ceil(others * (ends - now) / window)
+  local to_come = math.ceil(others * 1.1 * (ends - now) / window)
   if left - since - to_come <= math.floor(math.max(own, 0) * percent / 100) then
     hold_back(ends - now + 1, 'others')
   end

@@ -24,15 +24,23 @@ local opened = at + reset - 1000 - window
 -- All of ours that may be among the hits: what is more is others'.
 local mine = redis.call('ZCOUNT', KEYS[1], opened - guard, at + guard)
 local seen = math.max(0, limit - left - mine)
--- A window that has just begun tells little; taken for a quarter of one it errs towards others.
-local rate = seen * window / math.max(at - opened, window / 4)
-local before = 0
+local rate, before, clean = 0, 0, seen > 0 and opened or at
 
 local function after(moment)
   return redis.call('ZCOUNT', KEYS[1], '(' .. moment, '+inf')
 end
 
-local was = redis.call('HMGET', KEYS[2], 'ends', 'left', 'at', 'rate', 'before')
+local was = redis.call('HMGET', KEYS[2], 'ends', 'left', 'at', 'rate', 'before', 'clean')
+if seen > 0 then
+  -- They may have begun right after the last answer that did not show them, and the next call may be theirs: who comes
+  -- while we call fast would otherwise be known too late. One call that nothing follows is forgotten as fast.
+  if was[6] and math.abs(ends - tonumber(was[1])) <= math.min(2000, window / 2) then
+    clean = math.max(clean, math.min(at, tonumber(was[6])))
+  end
+  local at_once = (seen + 1) * window / math.max(at - clean, window / 30)
+  -- That is believed up to half of the key; more than that is what they took of the window so far.
+  rate = math.max(math.min(at_once, limit / 2), seen * window / math.max(at - opened, window / 4))
+end
 if was[1] then
   local slack = math.min(2000, window / 2)
   local was_ends = tonumber(was[1])
@@ -49,7 +57,7 @@ if was[1] then
   end
 end
 redis.call('HSET', KEYS[2], 'limit', limit, 'left', left, 'at', string.format('%.0f', at),
-  'ends', string.format('%.0f', ends), 'rate', rate, 'before', before)
+  'ends', string.format('%.0f', ends), 'rate', rate, 'before', before, 'clean', string.format('%.0f', clean))
 -- A limit of its own is remembered by Cal.com for an hour (contract 2); after that ours is right again.
 redis.call('PEXPIRE', KEYS[2], 60 * window)
 return 1
