@@ -30,6 +30,7 @@ SERVICES: Final = (105, 106, 116)
 _OWNER: Final = 1
 _ROUND_ROBINS: Final = (106, 116)
 _AHEAD: Final = (2, 9, 16, 24)
+_DAYS_LATER: Final = 3
 _BETTER: Final = 32
 """What the report's better way clears for a booking, where its first way clears 340 (report 2.1)."""
 
@@ -128,8 +129,9 @@ async def _booked_and_cancelled(
     rows: Mapping[str, Row],
     population: Keys340,
 ) -> None:
-    day = today + timedelta(days=ahead)
-    free = counter.insight.free(service, day)
+    # Whatever weekday it is today: a day without slots gives way to the next that has some.
+    days = (today + timedelta(days=ahead + later) for later in range(_DAYS_LATER))
+    free = next((found for day in days if (found := counter.insight.free(service, day))), [])
     if not free:
         return
     keys = report_keys(today)
