@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import functools
 import itertools
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -22,8 +24,10 @@ from calgate.commands.fuzz import fuzz
 from calgate.composition import Stack
 from core import log
 from core.clock import Clock, SystemClock
+from core.embedded import EmbeddedRedis
 from core.embedded.runfile import read_json
 from core.errors import UserError
+from core.restart import RestartPolicy
 from core.runner import run
 from core.settings import Settings
 from core.tasks import spawn
@@ -45,9 +49,13 @@ async def stage(folder: Path, needs: Needs, clock: Clock) -> AsyncIterator[Stage
     of it is left at the end. Raises UserError when something does not start; the logs are in *folder*.
     """
     where = simulator(folder, needs.simulator, clock) if needs.own is None else _inside(needs.own)
-    async with where as simulated:
+    # Its keeper is here, so that it can be told to take its time.
+    policy = RestartPolicy(first_seconds=needs.redis_rests) if needs.redis_rests else RestartPolicy()
+    keeper = EmbeddedRedis(folder / "redis", policy=policy)
+    async with where as simulated, keeper as redis:
         plain: dict[str, Any] = {
             "upstream_url": simulated.url,
+            "redis_url": redis.url,
             "proxy_listen": "127.0.0.1:0",
             "monitor_listen": "127.0.0.1:0",
             "data_dir": folder / "gateway",
@@ -64,7 +72,11 @@ async def stage(folder: Path, needs: Needs, clock: Clock) -> AsyncIterator[Stage
         async with Stack(
             settings, parts=needs.parts, output=folder / "gateway.log", clock=clock, **program
         ) as stack:
-            yield Stage(stack.urls.proxy, simulated, stack.urls.redis, stack.settings.account, stack.pids)
+            account = stack.settings.account
+            yield Stage(
+                stack.urls.proxy, simulated, redis.url, account, stack.pids,
+                kill_redis=lambda: os.kill(redis.pid, signal.SIGKILL),
+            )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
@@ -193,6 +205,13 @@ def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | No
     default=True,
     show_default=True,
     help="Whether the gateway knows the account.",
+)
+@click.option(
+    "--redis-gone",
+    type=float,
+    default=0.0,
+    metavar="SECONDS",
+    help="Kill Redis for so long, and no process then.",
 )
 @click.option(
     "--without", callback=_known, metavar="WHAT", help="Go without a mechanism; see docs/loadtest.md."

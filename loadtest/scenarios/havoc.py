@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from core.clock import Clock
+from loadtest.scenarios.report import Tell
 from loadtest.scenarios.stage import Refusal, Simulator, Stage
 
 FAULTS: Final[Sequence[dict[str, Any]]] = (
@@ -30,6 +31,7 @@ Cal.com's own, and nobody could tell.
 
 
 _POLL_SECONDS: Final = 0.005
+_BACK_SECONDS: Final = 20.0
 _AIMED_SHARE: Final = 0.5
 # Within what Cal.com takes for a write at the race's speed: before it is made, and after.
 _AIMED_SECONDS: Final = (0.02, 0.2)
@@ -85,6 +87,13 @@ async def _aim(clock: Clock, dice: random.Random, left: asyncio.Event) -> None:
 def _kill(role: str, pid: int, deaths: Counter[str]) -> None:
     os.kill(pid, signal.SIGKILL)
     deaths[role] += 1
+
+
+async def lose_redis(stage: Stage, clock: Clock, seconds: float, tell: Tell) -> None:
+    """Redis is killed, and gone for so long; over when it has been back for a while."""
+    tell(f"killing Redis for {seconds:g} s")
+    stage.kill_redis()
+    await clock.sleep(seconds + _BACK_SECONDS)
 
 
 async def fail_now_and_then(

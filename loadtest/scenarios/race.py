@@ -87,6 +87,7 @@ class Plan:
     clients: int = 2
     kill_every: float = 3.0
     fault_every: float = 2.0
+    redis_gone: float = 0.0
     webhook_loss: float = 0.3
     learns: bool = True
     without: str | None = None
@@ -105,6 +106,9 @@ class Plan:
 
     def shaped(self) -> Plan:
         """The same plan, so that what it is about can be missed."""
+        if self.redis_gone:
+            # Whoever dies then has nothing left to show.
+            return dataclasses.replace(self, kill_every=0)
         if self.shown is None:
             return self
         if self.shown != "intents":
@@ -135,7 +139,10 @@ def needs(plan: Plan) -> Needs:
             "breaker_open_seconds": 1,
             "breaker_longest_open_seconds": 1,
             "account_map_seconds": 600 if plan.learns else 0,
+            # What a Redis that comes back counts as spent is two seconds of the pace.
+            "rate_pace_per_second": 10_000,
         },
+        redis_rests=plan.redis_gone,
         parts=("proxy", "worker"),
         without=plan.without,
     )
@@ -178,6 +185,8 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             for _ in range(_WRITERS):
                 group.create_task(_keep_writing(writer, readers, plan, over, clock))
             await _watch(writer, readers, plan, ledger, tell, clock)
+            if plan.redis_gone:
+                await havoc.lose_redis(stage, clock, plan.redis_gone, tell)
             over.set()
             for task in running:
                 task.cancel()
@@ -219,7 +228,7 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
             "faults": dict(faults),
         },
         gates=[
-            *_gates(plan, verdict),
+            *_gates(plan, verdict, reads.words["error-store"]),
             exactly("acknowledged writes that the journal lacks", len(unheard), 0),
         ],
         tables=[_examples(verdict.examples, targets)] if verdict.examples else [],
@@ -303,7 +312,7 @@ async def _watch(
             return
 
 
-def _gates(plan: Plan, verdict: Verdict) -> list[Gate]:
+def _gates(plan: Plan, verdict: Verdict, shown: int) -> list[Gate]:
     if plan.without is not None:
         return [at_least(f"stale answers found without {plan.without}", verdict.stale, 1)]
     stale = exactly("stale answers", verdict.stale, 0)
@@ -311,8 +320,10 @@ def _gates(plan: Plan, verdict: Verdict) -> list[Gate]:
         # Nothing stale is no news unless it was looked for where it would be.
         looked = verdict.orphaned if plan.exposing == "intents" else verdict.sharp
         return [stale, at_least("reads where it would be seen", looked, 1)]
+    dark = [at_least("reads answered while Redis was gone", shown, 1)] if plan.redis_gone else []
     return [
         stale,
+        *dark,
         at_least("reads begun after an acknowledgement", verdict.after_ack, plan.reads),
         at_least(
             "reads within a second of one that changed them", verdict.sharp, verdict.reads // _SHARP_AT_LEAST

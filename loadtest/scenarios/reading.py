@@ -17,7 +17,7 @@ from loadtest.client import Client, ClientError
 from loadtest.scenarios.judge import Reads
 from loadtest.scenarios.stage import SLOTS_HEADERS
 
-_WORDS = ("hit", "collapsed", "stale", "uri-miss")
+_WORDS = ("error-store", "hit", "collapsed", "stale", "uri-miss")
 _TIMEOUT_SECONDS = 60.0
 # Nobody hammers at a door that is shut: a process that was killed takes a moment to come back.
 _PAUSE_SECONDS = 0.05

@@ -38,7 +38,8 @@ class Needs:
 
     `without` names a mechanism that the gateway's processes are to go without (`sabotage.py`), and their time is
     `ahead` of this machine's by so many seconds. `own` is a simulator to be run in this process instead of one that
-    is a program of its own, for those who look into its world; it needs no flags.
+    is a program of its own, for those who look into its world; it needs no flags. Redis is started again
+    `redis_rests` seconds after it died.
     """
 
     simulator: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Needs:
     parts: tuple[str, ...] = ("proxy",)
     without: str | None = None
     ahead: float = 0.0
+    redis_rests: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,11 @@ class Simulator:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs, and where. `pids` tells the gateway's living processes by role."""
+    """What runs, and where. `pids` tells the gateway's living processes by role, `kill_redis` kills its Redis."""
 
     gateway: str
     simulator: Simulator
     redis: str
     account: str
     pids: Callable[[], Mapping[str, Sequence[int]]]
+    kill_redis: Callable[[], None]

@@ -40,7 +40,8 @@ class Door:
         """
         if request.path in _OPEN:
             return
-        request.client = self._who(request.headers)
+        # Also where the client says that it is for this connection only: it is.
+        request.client = self._who(request.received)
         request.facts["alias"] = request.client
         request.headers = self._in_our_name(request.headers)
 
@@ -62,15 +63,5 @@ class Door:
         return alias
 
     def _in_our_name(self, headers: RawHeaders) -> RawHeaders:
-        kept = [
-            (name, _without_identity(value) if name == b"connection" else value)
-            for name, value in headers
-            if name not in _IDENTITY
-        ]
+        kept = [(name, value) for name, value in headers if name not in _IDENTITY]
         return [*kept, (b"authorization", self._authorization)]
-
-
-def _without_identity(connection: bytes) -> bytes:
-    """A Connection header that does not ask for our key to be dropped on the way."""
-    tokens = [token.strip() for token in connection.split(b",")]
-    return b", ".join(token for token in tokens if token.lower() not in _IDENTITY)

@@ -202,9 +202,10 @@ async def test_the_older_call_is_kept_by_its_cookie(gateway: Running, upstream: 
         for _ in range(2):
             answer = await gateway.get(url, **old, **({"cookie": cookie} if cookie else {}))
             assert answer.content == body
-    assert looks(upstream) == 3
-    await gateway.get(url, **{"cal-api-version": "2024-04-15"})
+    # The whole header counts where it may have a uid in it: how Cal.com takes it apart is not known.
     assert looks(upstream) == 4
+    await gateway.get(url, **{"cal-api-version": "2024-04-15"})
+    assert looks(upstream) == 5
 
 
 async def test_an_empty_answer_that_comes_again_is_believed_longer(start: Start, upstream: Upstream) -> None:
