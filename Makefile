@@ -19,8 +19,8 @@ run: $(READY) ## See it work: simulator, gateway, worker, monitor and live traff
 up: $(READY) ## The gateway for real: the same without simulator and traffic (ARGS="--config calgate.toml")
 	@$(BIN)/calgate up $(ARGS)
 
-# Files side by side; PARALLEL= runs them one after the other.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
+# Files side by side, the slow ones, which wait most, first; PARALLEL= runs them one after the other.
+PARALLEL ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(READY) check ## Everything that must hold: lint, types, layers, and the tests on real servers
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)

@@ -384,7 +384,7 @@ _BUDGET = (
         "counter",
         "Calls that left although they should have been held, because shadow mode is on.",
         "calls",
-        {"credential": CREDENTIALS, "purpose": PURPOSES},
+        {"purpose": PURPOSES},
     ),
     _metric(
         "budget_shadow",

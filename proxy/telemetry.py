@@ -126,8 +126,7 @@ class Telemetry:
             for pair in product(CREDENTIALS, PURPOSES)
         }
         self._let_go = {
-            pair: counter("calgate_budget_let_go_total", credential=pair[0], purpose=pair[1])
-            for pair in product(CREDENTIALS, PURPOSES)
+            purpose: counter("calgate_budget_let_go_total", purpose=purpose) for purpose in PURPOSES
         }
         self._budget_wait = {
             purpose: histogram("calgate_budget_wait_duration_seconds", purpose=purpose)
@@ -232,9 +231,9 @@ class Telemetry:
     def denied(self, alias: str, purpose: Purpose) -> None:
         self._denied[alias, purpose].inc()
 
-    def let_go(self, alias: str, purpose: Purpose) -> None:
+    def let_go(self, purpose: Purpose) -> None:
         """A call left that would have been held, had nobody asked for shadow mode."""
-        self._let_go[alias, purpose].inc()
+        self._let_go[purpose].inc()
 
     def breaker_moved(self, endpoint: Breaker, state: State) -> None:
         self._transitions[endpoint, state].inc()

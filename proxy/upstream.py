@@ -297,7 +297,7 @@ class Upstream:
                     if self._limiter.is_current(answer):
                         self._telemetry.waited_for_budget(purpose, self._clock.monotonic() - started)
                         if answer.let_go:
-                            self._telemetry.let_go(answer.alias, purpose)
+                            self._telemetry.let_go(purpose)
                         return answer
                     await self._limiter.give_back(answer)
             except RedisError as error:

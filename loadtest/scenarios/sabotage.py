@@ -35,8 +35,8 @@ NOTHING: Final = "nothing"
 def intents() -> None:
     """A write leaves without a word in Redis: a process that dies with it takes it to its grave."""
 
-    async def _intend(self: Store, write: str, word: str) -> bool:
-        return True
+    async def _intend(self: Store, write: str, word: str, *may_touch: Fields) -> None:
+        return None
 
     _replace(Store, "_intend", _intend)
 

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 T = TypeVar("T")
 
-_INTENT: Final = re.compile(r"(\w{32}) \d+ begin$")
+_INTENT: Final = re.compile(r"(\w{32}) \d+ begin \S*$")
 _LAST: Final = "the tap is closed"
 
 

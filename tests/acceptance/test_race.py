@@ -24,6 +24,7 @@ def test_a_race_with_killed_processes_and_a_failing_cal_com_shows_nothing_stale(
     assert sum(figures["killed"].values()) >= 1
 
 
+@pytest.mark.skipif(not IS_SOAK, reason="a minute: part of make soak")
 @pytest.mark.timeout(1800)
 def test_of_an_account_that_nobody_knows_nothing_stale_is_shown() -> None:
     _, report = played("race", *BRIEF, *QUIET, "--no-learn")
@@ -35,7 +36,7 @@ def test_of_an_account_that_nobody_knows_nothing_stale_is_shown() -> None:
 
 
 @pytest.mark.timeout(250)
-@pytest.mark.parametrize("what", ["pushes", "hold-off"])
+@pytest.mark.parametrize("what", ["pushes", *(["hold-off"] if IS_SOAK else [])])
 def test_the_judge_finds_what_goes_wrong_without(what: str) -> None:
     code, report = played("race", *SEARCH, *QUIET, "--without", what)
     assert code == 0, report

@@ -3,7 +3,7 @@
 from loadtest.scenarios.tapping import Tapped, counted
 
 WRITE, OTHER = "a" * 32, "b" * 32
-BEGIN = f"EVALSHA 11 3 writes told near {WRITE} 10000 begin"
+BEGIN = f"EVALSHA 11 3 writes told near {WRITE} 10000 begin 7:101,?,T7"
 END = f"EVALSHA 22 9 generation bumps jobs stamps overlays told story doubt writes {WRITE} 10000 0"
 FORGET = f"EVALSHA 44 4 map:version map:changing map map:story {WRITE} 180000"
 LOOKUP = "EVALSHA 33 10 generation bumps jobs stamps overlays told story doubt writes entry 10000 60000 *"
