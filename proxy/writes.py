@@ -39,7 +39,7 @@ class Intent:
 
     Processes that may hold copies (`others`: the epoch of the Redis that told them of it; None: there are none) trust
     those they made before no longer than until `others_lapse`, monotonic. Once that Redis was there after that moment,
-    everybody has heard of the write (`is_heard`; decision 16), and its answer may go.
+    everybody has heard of the write (`is_heard`; decision 14), and its answer may go.
     """
 
     def __init__(self, write: str, others: bytes | None = None, others_lapse: float = 0.0) -> None:

@@ -8,7 +8,7 @@ long after its intent was written (writes.py): a process that did not hear of th
 
 Where Redis itself is gone nobody can write, and the copies of before are all there is. A connection that is refused
 proves that, if nobody else can be let in where this process is refused; until it is refused again, or Redis is back,
-the copies are shown in the dark (decision 16): all but those that a write which was on its way may touch.
+the copies are shown in the dark (decision 14): all but those that a write which was on its way may touch.
 """
 
 from __future__ import annotations
