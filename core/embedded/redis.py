@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from core.clock import Clock
@@ -15,6 +14,7 @@ from core.embedded import engines, folders
 from core.embedded.runfile import Record
 from core.embedded.supervise import EmbeddedServer, Launch
 from core.process import identify
+from core.redis import connect
 from core.restart import RestartPolicy
 
 _log = logging.getLogger(__name__)
@@ -146,7 +146,8 @@ class EmbeddedRedis(EmbeddedServer):
 
 async def _process_id(url: str) -> int | None:
     """The pid the server at `url` gives, once it has loaded its data; None when it does not answer."""
-    client: Redis = Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+    # Not a plain client, which now and then loses a cancellation: a stop while this asks would be forgotten.
+    client = connect(url, client_name="calgate-embedded", read_timeout_seconds=1.0)
     try:
         await client.ping()
         return int((await client.info("server"))["process_id"])
