@@ -31,6 +31,9 @@ _RETRIES = 2
 _RETRY_BASE_SECONDS = 0.02
 _RETRY_CAP_SECONDS = 0.2
 
+# Longest wait for a connection that others use.
+_TURN_SECONDS = 5.0
+
 
 class _Cancellable:
     """Mixed into a connection: a cancellation that arrives while a command is being sent is never lost.
@@ -155,14 +158,14 @@ def connect(
     Replies are bytes. Commands are sent again, at most twice, when the connection broke: what is sent must
     bear being done twice. A time-out is never retried, since a slow server only gets slower. Whoever uses
     blocking commands passes a `read_timeout_seconds` longer than they block.
-    A caller that finds all connections in use waits for one, at most `read_timeout_seconds`: a burst is
-    no reason to say that Redis is gone.
+    A caller that finds all connections in use waits for one, for seconds if need be: a burst, as of ten thousand who
+    ask for the same at once, is no reason to say that Redis is gone.
     `client_name` is shown by CLIENT LIST. Close with `await client.aclose()`.
     """
     fleet = parse(url)
     pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
         url if fleet is None else fleet.single,
-        timeout=read_timeout_seconds,
+        timeout=max(read_timeout_seconds, _TURN_SECONDS),
         client_name=client_name,
         decode_responses=False,
         socket_connect_timeout=2.0,
