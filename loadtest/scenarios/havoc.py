@@ -89,8 +89,13 @@ def _kill(role: str, pid: int, deaths: Counter[str]) -> None:
     deaths[role] += 1
 
 
-async def lose_redis(stage: Stage, clock: Clock, seconds: float, tell: Tell) -> None:
-    """Redis is killed, and gone for so long; over when it has been back for a while."""
+async def lose_redis(stage: Stage, clock: Clock, seconds: float, tell: Tell, left: asyncio.Event) -> None:
+    """Redis is killed between two writes, and gone for so long; over when it has been back for a while.
+
+    What a write on its way might touch is not shown meanwhile, and of one whose outcome is not known that may be all.
+    """
+    while left.is_set():
+        await clock.sleep(_POLL_SECONDS)
     tell(f"killing Redis for {seconds:g} s")
     stage.kill_redis()
     await clock.sleep(seconds + _BACK_SECONDS)
