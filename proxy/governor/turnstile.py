@@ -13,7 +13,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from core.clock import Clock
-from core.tasks import spawn
+from core.tasks import either, spawn
 from proxy.governor.limiter import Grant, Limiter, Payer, Wait
 from proxy.governor.purpose import Purpose
 
@@ -165,7 +165,8 @@ class Turnstile:
                 if head is None:
                     break
                 if now < line.ask_at:
-                    await self._doze(line, line.next_event() - now)
+                    # Until then, or until somebody comes who goes first.
+                    await either(self._clock.sleep(line.next_event() - now), line.changed.wait())
                     continue
                 await self._ask(payer, line, head)
         except BaseException as error:
@@ -203,15 +204,3 @@ class Turnstile:
         for waiter in line.hopeless(now):
             if not waiter.answer.done():
                 waiter.answer.set_result(refusal)
-
-    async def _doze(self, line: Line, seconds: float) -> None:
-        """Until *seconds* have passed, or somebody came who goes first."""
-        both = {
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-            asyncio.ensure_future(line.changed.wait()),
-        }
-        try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in both:
-                one.cancel()
