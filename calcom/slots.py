@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -29,10 +29,6 @@ PARAMETERS: Final = frozenset(
 """Every parameter `GET /v2/slots` knows (contract 4.1); any other is a 400."""
 
 
-_ANY_ZONE: Final = timedelta(hours=14)
-"""No zone is further from UTC."""
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """A slots query.
@@ -44,8 +40,8 @@ class Query:
 
     key: str
     span: str
-    days: tuple[date, date] | None = None
-    """First and last UTC day the answer may speak of; `None` when the bounds are not understood."""
+    bounds: tuple[datetime, datetime] | None = None
+    """The range as Cal.com reads it, in UTC, both ends included; `None` when it is not understood."""
     parameters: tuple[tuple[str, str], ...] = ()
 
 
@@ -72,7 +68,7 @@ def parse(query_string: str, version: str) -> Query | None:
     return Query(
         key=key,
         span=span(values["start"], values["end"]),
-        days=_days(values["start"], values["end"]),
+        bounds=_bounds(values["start"], values["end"]),
         parameters=tuple(sorted(values.items())),
     )
 
@@ -135,16 +131,12 @@ def span(start: str, end: str) -> str:
     return _digest([_instant(start, is_end=False), _instant(end, is_end=True)])
 
 
-def _days(start: str, end: str) -> tuple[date, date] | None:
-    """The UTC days between the bounds, with room for any time zone: an instant can be two different dates."""
+def _bounds(start: str, end: str) -> tuple[datetime, datetime] | None:
     bounds = [_instant(start, is_end=False), _instant(end, is_end=True)]
     if not all(bounds):
         return None
     first, last = (datetime.fromisoformat(bound) for bound in bounds)
-    try:
-        return (first - _ANY_ZONE).date(), (last + _ANY_ZONE).date()
-    except OverflowError:
-        return None
+    return first, last
 
 
 def _instant(text: str, *, is_end: bool) -> str:

@@ -53,7 +53,7 @@ def overlay_of(account: AccountMap, write: Write, reach: Reach) -> Overlay | Non
     for event_type in touched:
         facts = account.event_types.get(event_type or 0)
         touches = [touch for touch in reach.touches if touch.event_type == event_type]
-        if facts is None or any(one.rule not in _BY_TIME or one.span is None for one in touches):
+        if facts is None or any(one.rule not in _BY_TIME or one.stretch is None for one in touches):
             continue
         gone = _gone(facts, padded)
         if gone is not None:

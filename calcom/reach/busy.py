@@ -116,8 +116,8 @@ def _padded(
         wider = busy.stretch.grown(
             timedelta(minutes=its_before + after), timedelta(minutes=its_after + before)
         )
-        same = {one.span for one in plain}
-        yield from (one for one in spread(scene, facts, wider, "buffers") if one.span not in same)
+        same = {one.stretch for one in plain}
+        yield from (one for one in spread(scene, facts, wider, "buffers") if one.stretch not in same)
 
 
 def _limited(scene: Scene, busy: Busy, booked: EventTypeFacts) -> Iterator[Touch]:

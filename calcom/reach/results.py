@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from calcom.reach.spans import DAY, Span
+from calcom.reach.spans import Span, Stretch
 
 UNMAPPED: Final = 0
 """Stands for all event types that the account map does not know. No event type has this id, and every reach
@@ -15,19 +15,24 @@ that is not empty touches it on all days: an answer for which `resolve` gave Non
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """One event type on some days: `event_type` None is every event type of the account, `span` None is all
-    days. `rule` names the rule in `rules.RULES` that asked for it, `why` says it for this case."""
+    """One event type at some instants: `event_type` None is every event type of the account, `stretch` None is always.
+    `rule` names the rule in `rules.RULES` that asked for it, `why` says it for this case."""
 
     event_type: int | None
-    span: Span | None
+    stretch: Stretch | None
     rule: str
     why: str
+
+    @property
+    def days(self) -> Span | None:
+        """The UTC days it touches; None is all days."""
+        return None if self.stretch is None else self.stretch.days()
 
     def __str__(self) -> str:
         what = "every event type" if self.event_type is None else f"event type {self.event_type}"
         if self.event_type == UNMAPPED:
             what = "event types not in the map"
-        return f"{what}, {'all days' if self.span is None else self.span}: {self.why} ({self.rule})"
+        return f"{what}, {'all days' if self.stretch is None else self.stretch}: {self.why} ({self.rule})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +53,23 @@ class Reach:
     @property
     def is_whole_account(self) -> bool:
         """Whether everything is touched on all days."""
-        return any(one.event_type is None and one.span is None for one in self.touches)
+        return any(one.event_type is None and one.stretch is None for one in self.touches)
 
-    def covers(self, event_types: Iterable[int] | None, days: Span) -> bool:
-        """Whether an answer for these event types (None: not known) on these entry days is touched."""
+    def covers(self, event_types: Iterable[int] | None, asked: Stretch) -> bool:
+        """Whether an answer for these event types (None: not known) over what was asked for is touched."""
         if event_types is None:
             return bool(self.touches)
         wanted = frozenset(event_types)
         return any(
             (one.event_type is None or one.event_type in wanted)
-            and (one.span is None or one.span.meets(days))
+            and (one.stretch is None or one.stretch.meets(asked))
             for one in self.touches
         )
 
     def merged(self) -> Reach:
         """The same coverage with as few touches as possible; each keeps the rule and reason of its widest
         or earliest part."""
-        everywhere = [one for one in self.touches if one.event_type is None and one.span is None]
+        everywhere = [one for one in self.touches if one.event_type is None and one.stretch is None]
         if everywhere:
             return Reach((everywhere[0],))
         by_type: dict[int | None, list[Touch]] = {}
@@ -81,15 +86,17 @@ class Reach:
 
 
 def _united(touches: list[Touch]) -> list[Touch]:
+    bounded: list[tuple[Stretch, Touch]] = []
     for one in touches:
-        if one.span is None:
+        if one.stretch is None:
             return [one]
-    ordered = sorted(touches, key=lambda one: one.span or Span.__new__(Span))
-    united: list[Touch] = []
-    for one in ordered:
-        last = united[-1] if united else None
-        if last is None or last.span is None or one.span is None or one.span.first > last.span.last + DAY:
-            united.append(one)
-        elif one.span.last > last.span.last:
-            united[-1] = Touch(one.event_type, Span(last.span.first, one.span.last), last.rule, last.why)
-    return united
+        bounded.append((one.stretch, one))
+    bounded.sort(key=lambda pair: pair[0])
+    united: list[tuple[Stretch, Touch]] = []
+    for stretch, touch in bounded:
+        if not united or not united[-1][0].meets(stretch):
+            united.append((stretch, touch))
+        elif stretch.end > united[-1][0].end:
+            wider = Stretch(united[-1][0].start, stretch.end)
+            united[-1] = (wider, replace(united[-1][1], stretch=wider))
+    return [touch for _, touch in united]

@@ -1,8 +1,8 @@
-"""Days that a change touches and days that a cached answer depends on: both UTC, both inclusive.
+"""Instants that a change touches and that a cached answer depends on, and the UTC days of either.
 
-A change is reported as the UTC days on which a slot may begin, appear or vanish. An answer groups its slots
-by days of the booker's zone (contract 8, row 4), and Cal.com may look a little beyond the asked range, so an
-entry's days are wider than its range: `entry_days` alone decides them.
+A change is reported as the instants at which a slot may begin, appear or vanish, wherever these are known that well.
+An answer depends on the instants of its range as Cal.com reads it (contract 4.1); how it groups its slots by days of
+the booker's zone (contract 8, row 4) makes no difference to that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ZONE_MARGIN: Final = timedelta(hours=14)
 DAY: Final = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """UTC days from `first` to `last`, both included."""
 
@@ -27,21 +27,21 @@ class Span:
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
 
-    def meets(self, other: Span) -> bool:
-        """Whether they share a day."""
-        return self.first <= other.last and other.first <= self.last
 
-
-EVERYWHERE: Final = None
-"""The span of a touch on all days there are."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Stretch:
-    """Instants from `start` to `end`, aware."""
+    """Instants from `start` to `end`, both included, aware."""
 
     start: datetime
     end: datetime
+
+    def __str__(self) -> str:
+        """Its UTC days, and the hours too where they are fewer than a day's."""
+        if self.end - self.start >= DAY:
+            return str(self.days() or "all days")
+        start, end = self.start.astimezone(UTC), self.end.astimezone(UTC)
+        last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
+        return f"{start:%Y-%m-%d %H:%M} to {last} UTC"
 
     def grown(self, before: timedelta, after: timedelta) -> Stretch | None:
         """The same with more on both sides; None when that is beyond the calendar, and so everywhere."""
@@ -57,19 +57,9 @@ class Stretch:
         except OverflowError:
             return None
 
-    def meets(self, start: datetime, end: datetime) -> bool:
-        """Whether it shares an instant with [start, end]."""
-        return self.start <= end and start <= self.end
-
-
-def entry_days(start: datetime, end: datetime, margin: timedelta = ZONE_MARGIN) -> Span:
-    """The days a cached answer depends on: the UTC days of [start - margin, end + margin] of its range as
-    Cal.com reads it, a midnight end being the end of that day (contract 4.1).
-
-    No margin would do if answers never held a slot outside their range; Cal.com has given some
-    (contract 9), so 14 hours are the rule. Raises OverflowError that near to either end of the calendar.
-    """
-    return Span((start - margin).astimezone(UTC).date(), (end + margin).astimezone(UTC).date())
+    def meets(self, other: Stretch) -> bool:
+        """Whether they share an instant."""
+        return self.start <= other.end and other.start <= self.end
 
 
 def period_around(period: str, stretch: Stretch) -> Stretch | None:

@@ -1,4 +1,4 @@
-"""How far a change of free time spreads within one event type: from changed instants to days of slots."""
+"""How far a change of free time spreads within one event type: from changed instants to those of slots."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ class Scene:
         """One touch in the name of a rule, or none when it is switched off."""
         if self.on(rule):
             reason = RULES[rule].reason
-            span = None if stretch is None else stretch.days()
-            yield Touch(event_type, span, rule, f"{reason}: {detail}" if detail else reason)
+            if stretch is not None and stretch.days() is None:
+                stretch = None
+            yield Touch(event_type, stretch, rule, f"{reason}: {detail}" if detail else reason)
 
     def everything(self, rule: str, detail: str = "") -> list[Touch]:
         """The whole account on all days."""
@@ -57,7 +58,7 @@ def spread(
     """The touches on one event type whose free time changes within `stretch` (None: on all days).
 
     `rule` has switched itself off by the time this is called. What spreads further does so on top of the
-    days of the stretch itself.
+    stretch itself.
     """
     if stretch is None:
         yield from scene.touch(facts.id, None, rule, detail)
@@ -88,7 +89,7 @@ def _further(scene: Scene, facts: EventTypeFacts, stretch: Stretch) -> Iterator[
             until = scene.now + STAND_IN_LOOK_AHEAD
         except OverflowError:
             until = stretch.end
-        if stretch.meets(scene.now - DAY, until):
+        if stretch.meets(Stretch(scene.now - DAY, until)):
             yield from scene.touch(facts.id, None, "stand-in")
 
 

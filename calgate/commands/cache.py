@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from calcom import versions
 from calcom.account import AccountMap
-from calcom.reach import Reach, Write, reach_of_write
+from calcom.reach import Reach, Stretch, Write, reach_of_write
 from calcom.slots import parse
 from calgate.commands.cache_report import audit_lines, kept_lines, told_lines
 from calgate.commands.options import settings_options
@@ -36,7 +36,7 @@ from proxy.cache import chronicle, inventory
 from proxy.cache.audit import Auditor, Finding, Verdict, can_audit
 from proxy.cache.chronicle import Line, line_of
 from proxy.cache.inventory import Kept
-from proxy.cache.stamps import EVERYTHING, SETTING, Fields
+from proxy.cache.stamps import EVERYTHING, SETTING, Fields, written_on
 from proxy.cache.store import Store, Timing
 from proxy.pool import transport
 from proxy.telemetry import Telemetry
@@ -263,15 +263,20 @@ def fields_of(*, everything: bool, types: Sequence[int], days: Sequence[str], is
     if everything:
         return EVERYTHING
     try:
-        ordinals = [date.fromisoformat(day).toordinal() for day in days]
+        purged = [_whole(date.fromisoformat(day)) for day in days]
     except ValueError as error:
         raise UserError(f"--day: {error}; must be as in 2026-12-01") from None
     fields = {SETTING} if is_settings else set()
     for one in types:
-        fields |= {"?", f"T{one}", *(f"{one}:{day}" for day in ordinals)}
-        if not ordinals:
+        fields |= {"?", f"T{one}"}.union(*(written_on(one, day) for day in purged))
+        if not purged:
             fields.add(f"t{one}")
     return tuple(sorted(fields))
+
+
+def _whole(day: date) -> Stretch:
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return Stretch(start, start + timedelta(days=1, seconds=-1))
 
 
 def _say(found: Sequence[Any], *, as_json: bool) -> None:

@@ -74,8 +74,12 @@ def audit_lines(found: Sequence[Finding]) -> Iterator[str]:
 
 def _field(name: str) -> str:
     """A field of stamps.py in words."""
-    kind, _, day = name.partition(":")
-    if day:
+    kind, mark, at = name.partition("@")
+    if mark:
+        hour = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=int(at))
+        return f"event type {kind} at {hour:%Y-%m-%d %H} h UTC"
+    kind, mark, day = name.replace("/", ":").partition(":")
+    if mark:
         return f"event type {kind} on {date.fromordinal(int(day))}"
     return {"*": "everything", "?": "whatever is not known", "r": "settings"}.get(
         name, f"event type {name[1:]}"

@@ -227,7 +227,7 @@ def look_of(event_type: int, start: str, end: str) -> str:
 def _fields_of(target: str) -> Fields:
     query = parse(target.partition("?")[2], SLOTS)
     assert query is not None, target
-    return read_by([int(dict(query.parameters)["eventTypeId"])], query.days)
+    return read_by([int(dict(query.parameters)["eventTypeId"])], query.bounds)
 
 
 async def _sent(client: Client, request: Request) -> Response:

@@ -17,11 +17,12 @@ import orjson
 
 from calcom import ratelimit, versions
 from calcom.paths import classify
+from calcom.reach import Stretch
 from calcom.slots import distinct
 from core.clock import Clock
 from proxy.cache.chronicle import line_of
 from proxy.cache.inventory import Kept
-from proxy.cache.stamps import EVERYTHING, Fields
+from proxy.cache.stamps import EVERYTHING, Fields, written_on
 from proxy.cache.store import Store
 from proxy.edge.headers import as_text, encoded, forwarded
 from proxy.governor.purpose import Purpose
@@ -166,5 +167,5 @@ def _written(read: Fields, instants: Iterable[datetime]) -> Fields:
     if len(types) != 1:
         return EVERYTHING
     (kind,) = types
-    days = {at.astimezone(UTC).date().toordinal() for at in instants}
-    return ("?", f"T{kind}", *(f"{kind}:{day}" for day in sorted(days)))
+    times = set().union(*(written_on(int(kind), Stretch(at, at)) for at in instants))
+    return ("?", f"T{kind}", *sorted(times))

@@ -47,7 +47,7 @@ def line_of(cause: str, status: int = 0, reach: Reach | None = None) -> str:
     touches = () if reach is None else reach.touches
     # The rules' reasons, not the touches' own: those may quote a path, and a path may hold a booking's uid.
     rows = [
-        [one.event_type, "" if one.span is None else str(one.span), one.rule]
+        [one.event_type, "" if one.days is None else str(one.days), one.rule]
         for one in touches[:_MOST_TOUCHES]
     ]
     more = max(0, len(touches) - _MOST_TOUCHES)

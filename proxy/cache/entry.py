@@ -61,11 +61,16 @@ class Lives:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long an answer is fresh, and how long it may be used at all; seconds. `empties` as in `Entry`."""
+    """How long an answer is fresh, and how long it may be used at all; seconds. `empties` as in `Entry`.
+
+    `first` and `last` are when the first and the last slot begins that it offers; None where it offers none.
+    """
 
     fresh: float
     usable: float
     empties: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
 
 
 def kept_headers(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -99,7 +104,8 @@ def lifetime(
     if status != 200:
         return None
     try:
-        starts = [at.timestamp() for at in _starts(orjson.loads(body))]
+        offered = list(_starts(orjson.loads(body)))
+        starts = [at.timestamp() for at in offered]
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     if not starts:
@@ -108,7 +114,8 @@ def lifetime(
         return Life(fresh, fresh, empties + 1)
     # A slot that has passed already cannot get any older; then only the others, or the ordinary limit, hold.
     fresh = min([limits.ttl, *(start - notice - now for start in starts if start - notice > now)])
-    return Life(fresh, fresh + max(limits.stale, limits.stale_if_error))
+    usable = fresh + max(limits.stale, limits.stale_if_error)
+    return Life(fresh, usable, first=min(offered), last=max(offered))
 
 
 def _starts(document: Any) -> Iterator[datetime]:

@@ -1,6 +1,6 @@
 -- Look one entry up, and notice writes whose gateway process died.
 -- KEYS: generation, bumps, jobs, stamps, overlays, told, story, doubt, writes, entry
--- ARGV: ms a generation is remembered, doubt ms, 1 if of the days it speaks of only those among the fields matter,
+-- ARGV: ms a generation is remembered, doubt ms, 1 if of the times it speaks of only those among the fields matter,
 -- fields ...
 -- Returns {now ms, newest generation that concerns it, state, and for states 1 and 2: generation, body, headers,
 -- status, stored ms, fresh-until ms, usable-until ms, cost ms, empties, fields, and for 2 the overlays}.
@@ -31,7 +31,7 @@ local good_for = tonumber(entry[1])
 -- What was known of it when it was stored may be less than is known now: then more concerns it.
 local stored_fields = split(entry[2] or '*,?')
 if ARGV[3] == '1' then
-  stored_fields = but_days(stored_fields)
+  stored_fields = but_times(stored_fields)
 end
 local found = {now, generation, 1, good_for, entry[3], entry[4], tonumber(entry[5]), tonumber(entry[6]),
   tonumber(entry[7]), tonumber(entry[8]), tonumber(entry[9]), tonumber(entry[10]), entry[2] or '*,?'}

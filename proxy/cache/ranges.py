@@ -27,7 +27,7 @@ from proxy.cache.directives import NOTHING, Demand
 from proxy.cache.fetch import Ask
 from proxy.cache.serving import Answer, Serving, Show, hit_status
 from proxy.cache.shapes import Shapes
-from proxy.cache.stamps import Fields, but_days
+from proxy.cache.stamps import Fields, but_times, part_of
 from proxy.cache.store import Store
 from proxy.cache.warm import Warm
 from proxy.governor.purpose import Purpose
@@ -153,7 +153,7 @@ class Ranges:
         """A window of a look that reads *fields*: what is written to other days leaves what the look takes as it is."""
         target = call.target.partition(b"?")[0] + b"?" + window.query_string.encode()
         ask, show = self._asking(window.query, replace(call, target=target))
-        return replace(ask, part=_part(ask.fields, fields)), show
+        return replace(ask, part=part_of(ask.fields, fields)), show
 
     async def _answers(self, asked: Sequence[tuple[Ask, Show]], demand: Demand) -> list[Answer]:
         if len(asked) == 1:
@@ -249,14 +249,6 @@ class Ranges:
         return True
 
 
-def _part(window: Fields, look: Fields) -> Fields | None:
-    """The fields of a window that a look reads; None for all, where the look is too long to name its days."""
-    wanted = frozenset(look)
-    if not wanted.issuperset(but_days(window)) or not frozenset(window).issuperset(but_days(look)):
-        return None
-    return tuple(field for field in window if field in wanted)
-
-
 _ORDER: Final = ("hit", "stale", "coalesced", "miss")
 
 
@@ -280,7 +272,7 @@ def _combined(answers: list[Answer], body: bytes, fields: Fields) -> Answer:
             fresh_until=now + left,
             usable_until=now + left,
             cost=max(one.cost for one in kept),
-            fields=tuple({*fields, *(field for one in kept for field in but_days(one.fields))}),
+            fields=tuple({*fields, *(field for one in kept for field in but_times(one.fields))}),
         )
     status = hit_status(left, "overlay" if any(answer.is_lacking for answer in answers) else "range")
     return Answer(200, dearest.headers, body, dearest.outcome, status, age, entry, answers[0].now, left=left)

@@ -12,13 +12,14 @@ from calcom.overlay import loaded, subtract
 from calcom.slots import Query
 from core.clock import Clock
 from proxy.cache.directives import NOTHING, Demand
-from proxy.cache.entry import Entry, Lives, lifetime
+from proxy.cache.entry import Entry, Life, Lives, lifetime
 from proxy.cache.fetch import Ask, Fetcher
 from proxy.cache.near import Held, Near
 from proxy.cache.ranges import Asking, Ranges
 from proxy.cache.serving import Answer, Serving, Show, hit_status
-from proxy.cache.stamps import read_by
+from proxy.cache.stamps import Bounds, read_by
 from proxy.cache.store import Looked
+from proxy.cache.strays import Strays, is_within
 from proxy.edge.headers import encoded
 from proxy.refusals import CircuitOpen, UpstreamUnreachable
 from proxy.telemetry import Telemetry
@@ -56,6 +57,7 @@ class SlotsCache:
         if self._ranges is not None:
             near.listen(self._ranges.bumped)
         self._lives = lives
+        self._strays = Strays()
         self._types_of = types_of
         self._notice_of = notice_of
 
@@ -92,15 +94,34 @@ class SlotsCache:
 
     def _asking(self, query: Query, call: Call, types: frozenset[int] | None) -> tuple[Ask, Show]:
         notice = self._notice_of(next(iter(types))) if types and len(types) == 1 else 0.0
+        bounds = self._strays.bounds(query) if types is not None else None
         ask = Ask(
             f"{call.credential.bucket}:{query.key}",
             query.span,
             call,
-            read_by(types, query.days),
-            partial(lifetime, limits=self._lives, notice=notice),
+            read_by(types, bounds),
+            partial(self._life, query, bounds, notice),
             is_secret=any(name == "bookingUidToReschedule" for name, _ in query.parameters),
         )
         return ask, partial(_shown, types, notice)
+
+    def _life(
+        self,
+        query: Query,
+        bounds: Bounds | None,
+        notice: float,
+        status: int,
+        body: bytes,
+        *,
+        now: float,
+        empties: int,
+    ) -> Life | None:
+        """As `lifetime`; None also where slots are offered outside of *bounds*, of which nobody would hear."""
+        life = lifetime(status, body, now=now, empties=empties, limits=self._lives, notice=notice)
+        if life is not None and bounds is not None and not is_within(life, bounds):
+            self._strays.found(query)
+            return None
+        return life
 
     def _from_near(self, held: Held, now: float) -> Answer:
         age = now - held.stored_at

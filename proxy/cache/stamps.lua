@@ -26,11 +26,11 @@ local function split(named)
   return fields
 end
 
--- Those that are not of single days (stamps.py).
-local function but_days(fields)
+-- Those that are not of days and hours (stamps.py).
+local function but_times(fields)
   local left = {}
   for _, field in ipairs(fields) do
-    if not string.match(field, '^%d+:%d+$') then
+    if not string.match(field, '^%d') then
       left[#left + 1] = field
     end
   end

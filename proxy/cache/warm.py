@@ -15,6 +15,7 @@ from core.clock import Clock
 from core.tasks import spawn
 from proxy.cache.fetch import Ask
 from proxy.cache.serving import Show
+from proxy.cache.stamps import by_days
 
 HOT_SECONDS: Final = 20.0
 """How long after a look a day counts as looked at: most likely somebody looks again before its window would end."""
@@ -30,7 +31,7 @@ Again = Callable[[Ask, Show, int], Awaitable[None]]
 
 @dataclass(slots=True)
 class _Window:
-    """How it is asked for, what may be shown of it, and when each field was last looked at."""
+    """How it is asked for, what may be shown of it, and when each field, none finer than a day, was last looked at."""
 
     ask: Ask
     show: Show
@@ -54,7 +55,7 @@ class Warm:
         """Somebody is being answered out of this, or out of the part that is asked for."""
         known = self._looked.pop(ask.digest, None)
         fields = known.fields if known is not None else {}
-        fields |= dict.fromkeys(ask.part or ask.fields, self._clock.monotonic())
+        fields |= dict.fromkeys(by_days(ask.part or ask.fields), self._clock.monotonic())
         self._looked[ask.digest] = _Window(ask, show, fields)
         if len(self._looked) > _MOST:
             self._looked.popitem(last=False)

@@ -80,8 +80,8 @@ def count(starts: str, rate: float, bookings: float, zones: int, *, shared: bool
                 outdated.append(day)
         query = parse(urlencode(params), VERSION)
         assert query is not None
-        assert query.days is not None
-        first, last = query.days
+        assert query.bounds is not None
+        first, last = (bound.date() for bound in query.bounds)
         look = look_of(known, query, VERSION, now) if shared else None
         asked = [query] if look is None else [one.query for one in look.windows]
         missing = [

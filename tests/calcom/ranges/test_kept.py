@@ -60,7 +60,7 @@ def kept(seed: int, *, heeds: bool = True) -> Counter[str]:
         for params, look, windows in before:
             query = parse(urlencode(params), SLOTS)
             assert query is not None
-            if heeds and written & set(read_by({look.event_type}, query.days)):
+            if heeds and written & set(read_by({look.event_type}, query.bounds)):
                 counted["touched"] += 1
                 continue
             made = slice_answer(look, windows)

@@ -14,9 +14,9 @@ from calcom.paths import normalise
 from calcom.reach import (
     BookingFacts,
     Reach,
+    Stretch,
     Write,
     bookings_in,
-    entry_days,
     reach_of_write,
     still_known,
     uid_of,
@@ -206,14 +206,16 @@ class Done(NamedTuple):
 def looks(
     desk: Desk, types: Iterable[int], first: datetime, days: int, zones: Iterable[str | None]
 ) -> list[Look]:
-    """One query a day, and longer ones, for every event type and zone; and some by other selectors."""
+    """One query a day, longer and shorter ones, for every event type and zone; and some by other selectors."""
     made: list[Look] = []
-    ranges = [(at, 1) for at in range(days)]
-    ranges += [(at, 7) for at in range(0, days, 5)] + [(0, days), (days // 2, days)]
+    ranges = [_range(first, at, 1) for at in range(days)]
+    ranges += [_range(first, at, 7) for at in range(0, days, 5)]
+    ranges += [_range(first, 0, days), _range(first, days // 2, days)]
+    ranges += [_hour(first, at, hour) for at in range(0, days, 3) for hour in (8, 13)]
     for event_type in types:
         for zone in zones:
-            for at, length in ranges:
-                params = {"eventTypeId": str(event_type), **_range(first, at, length)}
+            for bounds in ranges:
+                params = {"eventTypeId": str(event_type), **bounds}
                 made.append(look(params | ({} if zone is None else {"timeZone": zone})))
     for at in range(0, days, 3):
         made.append(look({"usernames": "ada,bela", **_range(first, at, 2)}))
@@ -228,33 +230,57 @@ def _range(first: datetime, at: int, length: int) -> dict[str, str]:
     return {"start": str(start), "end": str(start + timedelta(days=length - 1))}
 
 
+def _hour(first: datetime, at: int, hour: int) -> dict[str, str]:
+    start = datetime(first.year, first.month, first.day, hour, tzinfo=UTC) + timedelta(days=at)
+    return {
+        "start": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+        "end": f"{start + timedelta(minutes=59):%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
 def look(params: Mapping[str, str]) -> Look:
     """One look."""
     return Look(params, parse_query(dict(params))[0])
 
 
 def escaped(desk: Desk, done: Done, made: Iterable[Look]) -> list[Look]:
-    """The looks whose truth the write changed although the reach leaves their cached answers alone."""
+    """The looks whose truth the write changed although the reach leaves their cached answers, or those of the changed
+    slots alone, as they were."""
     world = desk.world
     if done.before == done.after:
         return []
     oracle = Oracle(world)
     missed = []
     for one in made:
-        covered = done.reach.covers(
-            resolve(done.account, one.params), entry_days(one.query.start, one.query.end)
-        )
-        if not covered and differs(oracle, one.query, done, desk.now):
+        types = resolve(done.account, one.params)
+        whole = Stretch(one.query.start, one.query.end)
+        # Whatever the times: then nothing can escape.
+        if done.reach.covers(types, _NEVER):
+            continue
+        changed = changes(oracle, one.query, done, desk.now)
+        times = [whole, *(Stretch(at, at) for at in changed or ())] if changed != set() else []
+        if not all(done.reach.covers(types, at) for at in times):
             missed.append(one)
     return missed
 
 
+_NEVER: Final = Stretch(datetime(1, 1, 2, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC))
+
+
 def differs(oracle: Oracle, query: SlotsQuery, done: Done, now: datetime) -> bool:
     """Whether the write changed the truth of a query; one that names nothing has no truth."""
-    return _truth(oracle, query, done.before, now) != _truth(oracle, query, done.after, now)
+    return changes(oracle, query, done, now) != set()
 
 
-def _truth(oracle: Oracle, query: SlotsQuery, version: int, now: datetime) -> object:
+def changes(oracle: Oracle, query: SlotsQuery, done: Done, now: datetime) -> set[datetime] | None:
+    """When the slots of a query begin that the write changed; None where it took or gave the event type itself."""
+    before, after = _truth(oracle, query, done.before, now), _truth(oracle, query, done.after, now)
+    if before is None or after is None:
+        return set() if before is after else None
+    return {datetime.fromtimestamp(slot[1], UTC) for slot in before ^ after}
+
+
+def _truth(oracle: Oracle, query: SlotsQuery, version: int, now: datetime) -> frozenset[Any] | None:
     try:
         return oracle.truth(query, version, now).canonical()
     except Refused:

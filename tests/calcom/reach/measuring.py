@@ -13,8 +13,7 @@ from random import Random
 from typing import Final
 
 from calcom.account import Promises, resolve
-from calcom.reach import entry_days
-from calcom.reach.spans import ZONE_MARGIN
+from calcom.reach import Stretch
 from calcom.simulator.oracle import Oracle
 from calcom.simulator.world import World
 from loadtest.scenarios.kinds import KINDS
@@ -52,13 +51,13 @@ def day_looks(desk: Desk, types: Iterable[int]) -> list[Look]:
     ]
 
 
-def count(desk: Desk, done: Done, made: Iterable[Look], row: Row, margin: timedelta = ZONE_MARGIN) -> None:
+def count(desk: Desk, done: Done, made: Iterable[Look], row: Row) -> None:
     """Add one write to a row."""
     oracle = Oracle(desk.world)
     dropped = changed = 0
     for one in made:
         types = resolve(done.account, one.params)
-        drops = done.reach.covers(types, entry_days(one.query.start, one.query.end, margin))
+        drops = done.reach.covers(types, Stretch(one.query.start, one.query.end))
         differs_now = done.before != done.after and differs(oracle, one.query, done, desk.now)
         dropped += drops
         changed += differs_now
@@ -96,7 +95,7 @@ def without_lead(world: World, event_type: int) -> World:
     return World(state, world.history[-1].committed_at)
 
 
-def services(seed: int, promises: Promises | None = None, margin: timedelta = ZONE_MARGIN) -> Row:
+def services(seed: int, promises: Promises | None = None) -> Row:
     """The report's setting: one booking, then a cancellation of it, on each service in turn. What is promised
     of a round robin is made true."""
     row = Row()
@@ -109,9 +108,9 @@ def services(seed: int, promises: Promises | None = None, margin: timedelta = ZO
             made = day_looks(desk, SERVICES)
             done = desk.do(booking(free(desk, event_type, days), event_type))
             assert done.answer.status == 201, done
-            count(desk, done, made, row, margin)
+            count(desk, done, made, row)
             uid = done.answer.data["uid"]
-            count(desk, desk.do(Request("POST", f"/v2/bookings/{uid}/cancel", {})), made, row, margin)
+            count(desk, desk.do(Request("POST", f"/v2/bookings/{uid}/cancel", {})), made, row)
     return row
 
 
@@ -131,11 +130,10 @@ if __name__ == "__main__":
         ("106 promised plain", Promises(frozenset({106}))),
         ("106 and 116 promised plain", Promises(frozenset({106, 116}))),
     ):
-        for margin in (ZONE_MARGIN, timedelta(0)):
-            row = services(1, promises, margin)
-            keys = sorted(row.keys)
-            print(
-                f"three services, {name}, margin {margin}: {row.dropped / row.writes:.1f} of "
-                f"{len(SERVICES) * DAYS} keys a write (median {keys[len(keys) // 2]}, most {keys[-1]}), "
-                f"changed {row.changed / row.writes:.1f}, missed {row.missed}"
-            )
+        row = services(1, promises)
+        keys = sorted(row.keys)
+        print(
+            f"three services, {name}: {row.dropped / row.writes:.1f} of "
+            f"{len(SERVICES) * DAYS} keys a write (median {keys[len(keys) // 2]}, most {keys[-1]}), "
+            f"changed {row.changed / row.writes:.1f}, missed {row.missed}"
+        )

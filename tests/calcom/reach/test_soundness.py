@@ -13,7 +13,7 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calcom.reach import UNMAPPED, Span, Write, reach_of_write, uid_of
+from calcom.reach import UNMAPPED, Stretch, Write, reach_of_write, uid_of
 from loadtest.scenarios.kinds import KINDS
 from tests.calcom.reach.desk import Desk, Done, Look, escaped, looks
 
@@ -69,7 +69,7 @@ def test_every_query_whose_truth_changed_is_touched(
 def test_what_a_write_touches_was_touched_by_its_intent(seed: int, chance: Random, kinds: list[str]) -> None:
     desk = Desk(seed)
     desk.learn_everything()
-    days = [desk.now.date() + timedelta(days=at) for at in range(-2, 60)]
+    hours = [desk.now + timedelta(hours=at) for at in range(-48, 60 * 24)]
     for kind in kinds:
         request = KINDS[kind](desk, chance)
         if request is None:
@@ -87,8 +87,8 @@ def test_what_a_write_touches_was_touched_by_its_intent(seed: int, chance: Rando
         intent = reach_of_write(desk.account, planned, desk.now)
         done = desk.do(request)
         for event_type in (*done.account.event_types, UNMAPPED):
-            for day in days:
-                one = Span(day, day)
+            for at in hours:
+                one = Stretch(at, at)
                 assert intent.covers({event_type}, one) or not done.reach.covers({event_type}, one), (
-                    f"{request}: {event_type} on {day}"
+                    f"{request}: {event_type} at {at}"
                 )

@@ -9,24 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calcom.reach import Span, entry_days
-from calcom.reach.spans import Stretch, period_around
+from calcom.reach import Span, Stretch
+from calcom.reach.spans import period_around
 from calcom.simulator import zones
 
 ZONES = ("UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kolkata", "America/St_Johns", "Pacific/Chatham")
 INSTANTS = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-def test_an_entry_depends_on_the_days_its_slots_may_fall_on_in_any_zone() -> None:
-    start, end = datetime(2026, 3, 5, tzinfo=UTC), datetime(2026, 3, 5, 23, 59, 59, tzinfo=UTC)
-    assert entry_days(start, end) == Span(date(2026, 3, 4), date(2026, 3, 6))
-    noon = datetime(2026, 3, 5, 10, tzinfo=UTC)
-    assert entry_days(noon, noon) == Span(date(2026, 3, 4), date(2026, 3, 6))
+def test_a_stretch_is_told_by_its_days_or_where_it_is_short_by_its_hours() -> None:
+    start = datetime(2026, 3, 5, 22, tzinfo=UTC)
+    lengths = [timedelta(minutes=30), timedelta(hours=3), timedelta(hours=24)]
+    assert [str(Stretch(start, start + one)) for one in lengths] == [
+        "2026-03-05 22:00 to 22:30 UTC",
+        "2026-03-05 22:00 to 2026-03-06 01:00 UTC",
+        "2026-03-05..2026-03-06",
+    ]
 
 
-def test_an_entry_of_another_offset_is_reckoned_in_utc() -> None:
+def test_the_days_of_another_offset_are_reckoned_in_utc() -> None:
     late = datetime(2026, 3, 5, 20, tzinfo=timezone(timedelta(hours=-8)))
-    assert entry_days(late, late) == Span(date(2026, 3, 5), date(2026, 3, 6))
+    assert Stretch(late, late).days() == Span(date(2026, 3, 6), date(2026, 3, 6))
 
 
 @given(INSTANTS, st.sampled_from(ZONES), st.sampled_from(("day", "week", "month", "year")))
@@ -57,11 +60,8 @@ def test_the_ends_of_the_calendar_are_everywhere(period: str, year: int) -> None
     assert period_around(period, Stretch(edge, edge)) is None
 
 
-def test_spans_meet_on_a_shared_day() -> None:
-    march = Span(date(2026, 3, 1), date(2026, 3, 31))
-    assert march.meets(Span(date(2026, 3, 31), date(2026, 4, 2)))
-    assert not march.meets(Span(date(2026, 4, 1), date(2026, 4, 2)))
-    assert (str(march), str(Span(date(2026, 3, 1), date(2026, 3, 1)))) == (
-        "2026-03-01..2026-03-31",
-        "2026-03-01",
-    )
+def test_stretches_meet_on_a_shared_instant() -> None:
+    noon = datetime(2026, 3, 5, 12, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    assert Stretch(noon, noon + hour).meets(Stretch(noon + hour, noon + 2 * hour))
+    assert not Stretch(noon, noon + hour).meets(Stretch(noon + 2 * hour, noon + 3 * hour))

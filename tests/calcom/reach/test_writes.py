@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -11,13 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calcom.account import AccountMap, Promises
-from calcom.reach import RULES, Span, Write, reach_of_write
+from calcom.reach import RULES, Span, Stretch, Write, reach_of_write
 from loadtest.scenarios.kinds import KINDS
 from loadtest.scenarios.rules import booking, free
 from loadtest.scenarios.site import Request
 from tests.calcom.reach.desk import NOW, Desk, escaped, looks
 
 EMPTY = AccountMap.empty()
+
+
+def days(month: int, day: int, count: int = 1, *, year: int = 2026) -> Stretch:
+    """So many whole days from one on."""
+    start = datetime(year, month, day, tzinfo=UTC)
+    return Stretch(start, start + timedelta(days=count, seconds=-1))
+
+
+TODAY = days(NOW.month, NOW.day)
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +82,15 @@ def test_an_unheard_create_is_taken_at_its_word(account: AccountMap) -> None:
     body = create("2026-03-25T10:00:00Z", 110, lengthInMinutes=60)
     reach = reach_of_write(account, Write("POST", "/v2/bookings", body), NOW)
     assert not reach.is_whole_account
-    assert reach.covers({110}, Span(date(2026, 3, 25), date(2026, 3, 25)))
-    assert not reach.covers({110}, Span(date(2026, 3, 27), date(2026, 4, 30)))
+    assert reach.covers({110}, days(3, 25))
+    assert not reach.covers({110}, days(3, 27, 34))
 
 
 @pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:00Z", "tomorrow", 5, None])
 def test_times_that_cannot_be_read_are_all_times(account: AccountMap, start: Any) -> None:
     body = create(start, 101)
     reach = reach_of_write(account, Write("POST", "/v2/bookings", body, 201, {"data": {}}), NOW)
-    assert reach.covers({102}, Span(date(2031, 1, 1), date(2031, 1, 1)))
+    assert reach.covers({102}, days(1, 1, year=2031))
 
 
 def test_a_list_of_bookings_on_several_types_is_of_none_in_particular(account: AccountMap) -> None:
@@ -99,7 +108,7 @@ def test_a_type_that_becomes_managed_touches_everything(account: AccountMap) -> 
 def test_slots_before_the_booking_run_into_it(account: AccountMap) -> None:
     body = create("2026-03-25T00:10:00Z", 101)
     reach = reach_of_write(account, Write("POST", "/v2/bookings", body), NOW)
-    eve = Span(date(2026, 3, 24), date(2026, 3, 24))
+    eve = days(3, 24)
     assert reach.covers({101}, eve)
     shorter = reach_of_write(
         account, Write("POST", "/v2/bookings", body), NOW, without=frozenset({"slot-length"})
@@ -111,32 +120,40 @@ def test_another_first_slot_may_be_shown_the_day_around(account: AccountMap) -> 
     body = create("2026-03-25T10:00:00Z", 113)
     reach = reach_of_write(account, Write("POST", "/v2/bookings", body), NOW)
     assert {one.rule for one in reach.touches if one.event_type == 112} == {"shared-host", "first-slot"}
-    assert reach.covers({112}, Span(date(2026, 3, 26), date(2026, 3, 26)))
-    assert not reach.covers({113}, Span(date(2026, 3, 26), date(2026, 3, 26)))
+    assert reach.covers({112}, days(3, 26))
+    assert not reach.covers({113}, days(3, 26))
+
+
+def test_a_booking_touches_the_hours_around_it_alone(account: AccountMap) -> None:
+    reach = reach_of_write(account, Write("POST", "/v2/bookings", create("2026-03-25T10:00:00Z", 113)), NOW)
+    at = datetime(2026, 3, 25, tzinfo=UTC)
+    touched = [hour for hour in range(24) if reach.covers({113}, Stretch(*_hour(at, hour)))]
+    assert 10 in touched
+    assert len(touched) <= 4, reach.explain()
 
 
 def test_slots_that_follow_free_time_shift_within_working_hours_or_on_all_days(account: AccountMap) -> None:
     write = Write("POST", "/v2/bookings", create("2026-03-25T10:00:00Z", 101))
-    known = [one.span for one in reach_of_write(account, write, NOW).touches if one.rule == "alignment"]
+    known = [one.days for one in reach_of_write(account, write, NOW).touches if one.rule == "alignment"]
     assert set(known) == {Span(date(2026, 3, 24), date(2026, 3, 26))}
     desk = Desk(1)
     desk.read("/v2/event-types", 1, "2024-06-14")
     unknown = [
-        one.span for one in reach_of_write(desk.account, write, NOW).touches if one.rule == "alignment"
+        one.stretch for one in reach_of_write(desk.account, write, NOW).touches if one.rule == "alignment"
     ]
     assert set(unknown) == {None}
 
 
 def test_a_round_robin_promised_plain_is_touched_by_the_day() -> None:
-    days = Span(date(2026, 3, 20), date(2026, 3, 30))
+    around = days(3, 20, 11)
     for promises, touched in ((Promises(), True), (Promises(frozenset({106})), False)):
         desk = Desk(1, promises=promises)
         desk.learn_everything()
-        assert desk.do(booking(free(desk, 106, 2), 106)).reach.covers({106}, days) is touched
+        assert desk.do(booking(free(desk, 106, 2), 106)).reach.covers({106}, around) is touched
 
 
 def test_team_limits_that_nobody_shows_touch_the_team_unless_promised_away() -> None:
-    far = Span(date(2026, 6, 1), date(2026, 6, 1))
+    far = days(6, 1)
     for promises, touched in ((Promises(), True), (Promises(unlimited_teams=frozenset({11})), False)):
         desk = Desk(1, promises=promises)
         for path in ("/v2/event-types", "/v2/teams/11/event-types"):
@@ -159,8 +176,8 @@ def test_an_empty_map_makes_every_kind_of_write_touch_everything_it_may_concern(
         if request is None:
             continue
         done = desk.do(request)
-        assert done.reach.covers(None, Span(NOW.date(), NOW.date())), (kind, request)
-        assert done.reach.covers({101}, Span(NOW.date(), NOW.date())) == done.reach.is_whole_account
+        assert done.reach.covers(None, TODAY), (kind, request)
+        assert done.reach.covers({101}, TODAY) == done.reach.is_whole_account
 
 
 def test_every_touch_names_a_rule_that_exists(account: AccountMap) -> None:
@@ -228,7 +245,7 @@ def test_whatever_is_sent_and_answered_has_a_reach(
 ) -> None:
     write = Write(method, path, request_json, status, {"data": data})
     reach = reach_of_write(account, write, NOW)
-    assert reach.is_empty or reach.covers(None, Span(NOW.date(), NOW.date() + timedelta(days=1)))
+    assert reach.is_empty or reach.covers(None, TODAY)
 
 
 def test_reading_is_no_write(account: AccountMap) -> None:
@@ -249,7 +266,7 @@ def test_the_index_makes_a_move_exact() -> None:
             desk.index.clear()
         body = {"start": free(desk, 101, 29).isoformat()}
         done = desk.do(Request("POST", f"/v2/bookings/{made['uid']}/reschedule", body))
-        far = Span(date(2027, 1, 1), date(2027, 1, 1))
+        far = days(1, 1, year=2027)
         assert done.reach.covers({101}, far) is not exact
 
 
@@ -275,3 +292,8 @@ def test_whoever_took_over_a_booking_and_left_the_team_is_free_again_when_it_mov
     assert done.answer.status == 201
     missed = escaped(desk, done, looks(desk, (110,), desk.now, 32, (None,)))
     assert bool(missed) is not careful, "an index that trusts what a reassignment outdated misses Daniel"
+
+
+def _hour(day: datetime, hour: int) -> tuple[datetime, datetime]:
+    start = day + timedelta(hours=hour)
+    return start, start + timedelta(minutes=59)

@@ -4,18 +4,20 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
 import httpx2
 import orjson
 import pytest
 
+from calcom.reach import Stretch
 from core.clock import FakeClock
 from core.keys import Keys
 from proxy.cache.audit import AGAIN_SECONDS, Auditor, Finding, Verdict, can_audit
 from proxy.cache.entry import Entry
 from proxy.cache.inventory import Kept, kept
+from proxy.cache.stamps import written_on
 from proxy.cache.store import Fill, Leave, Store, Timing
 from proxy.governor.purpose import Purpose
 from proxy.refusals import BudgetSpent
@@ -149,7 +151,7 @@ async def test_where_calcom_cannot_be_asked_nothing_is_said(
     assert finding.why
 
 
-async def test_a_repair_takes_the_days_that_differ_and_no_others(
+async def test_a_repair_takes_the_hours_that_differ_and_no_others(
     store: Store, redis: Any, keys: Keys
 ) -> None:
     one = await cached(store, redis, keys, ONE, TWO)
@@ -158,7 +160,7 @@ async def test_a_repair_takes_the_days_that_differ_and_no_others(
     await audit(one, store, Calcom(body(TWO)), repair=True)
     assert (await store.lookup("d", FIELDS)).outdated
     stamped = {name.decode() for name in await redis.hkeys(keys.stamps)}
-    assert stamped == {"?", "T7", f"7:{DAY}"}
+    assert stamped == {"?", "T7", *written_on(7, Stretch(*(datetime.fromisoformat(ONE),) * 2))}
 
 
 async def test_only_what_will_be_served_for_a_while_can_be_audited(

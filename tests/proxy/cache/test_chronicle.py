@@ -1,20 +1,22 @@
 """The lines that say why, on a real Redis."""
 
-from datetime import date
+from datetime import UTC, datetime
 from typing import Any
 
-from calcom.reach import RULES, Reach, Span, Touch
+from calcom.reach import RULES, Reach, Stretch, Touch
 from core.keys import Keys
 from proxy.cache import chronicle
 from proxy.cache.chronicle import Touched, line_of
 from proxy.cache.store import Store, Timing
 
-DAY = Span(date(2026, 12, 1), date(2026, 12, 1))
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
 async def test_a_write_leaves_what_it_touched_and_by_which_rules(redis: Any, keys: Keys) -> None:
     store = Store(redis, keys, Timing())
-    reach = Reach((Touch(7, DAY, "own-type", "secret uid"), Touch(0, None, "unmapped-types", "")))
+    reach = Reach(
+        (Touch(7, Stretch(NOON, NOON), "own-type", "secret uid"), Touch(0, None, "unmapped-types", ""))
+    )
     generation = await store.write_end("w", known=True, why=line_of("POST /v2/bookings", 201, reach))
     (line,) = await chronicle.lines(redis, keys)
     assert (line.generation, line.cause, line.status) == (generation, "POST /v2/bookings", 201)

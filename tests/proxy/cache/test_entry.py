@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -29,7 +29,11 @@ def slots(*starts: str) -> bytes:
 
 
 def test_an_answer_lives_as_long_as_configured_when_its_slots_are_far() -> None:
-    assert life(slots("2050-09-05T12:00:00.000Z")) == Life(60, 660)
+    noon = datetime(2050, 9, 5, 12, tzinfo=UTC)
+    later = noon + timedelta(hours=1)
+    assert life(slots("2050-09-05T13:00:00.000Z", "2050-09-05T12:00:00.000Z")) == Life(
+        60, 660, 0, noon, later
+    )
 
 
 def test_an_answer_ends_when_its_next_slot_begins() -> None:
