@@ -62,13 +62,25 @@ class Stretch:
         return self.start <= other.end and other.start <= self.end
 
 
+_CHANGE: Final = timedelta(hours=1)
+"""What a day is longer by where clocks are put back."""
+
+_LONGEST: Final = {
+    "day": DAY + _CHANGE,
+    "week": 7 * DAY + _CHANGE,
+    "month": 31 * DAY + _CHANGE,
+    "year": 366 * DAY + _CHANGE,
+}
+
+
 def period_around(period: str, stretch: Stretch) -> Stretch | None:
     """The day, week, month or year around a stretch, wherever on Earth its days are counted.
 
     A week may begin on Sunday or on Monday, so it is all of both. None is everywhere.
     """
     local = stretch.grown(ZONE_MARGIN, ZONE_MARGIN)
-    if local is None:
+    near = stretch.grown(_LONGEST[period], _LONGEST[period])
+    if local is None or near is None:
         return None
     try:
         first, last = _period(period, local.start.date(), local.end.date())
@@ -78,7 +90,9 @@ def period_around(period: str, stretch: Stretch) -> Stretch | None:
         )
     except (OverflowError, ValueError):
         return None
-    return whole.grown(ZONE_MARGIN, ZONE_MARGIN)
+    anywhere = whole.grown(ZONE_MARGIN, ZONE_MARGIN)
+    # In no zone does the period that an instant is in reach further from it than the period is long.
+    return anywhere and Stretch(max(anywhere.start, near.start), min(anywhere.end, near.end))
 
 
 def _period(period: str, first: date, last: date) -> tuple[date, date]:

@@ -306,7 +306,7 @@ def coalesce(**options: Any) -> tuple[Needs, Play]:
     "--days", type=click.IntRange(1, 60), default=30, show_default=True, help="Cached of each service."
 )
 @click.option(
-    "--rounds", type=click.IntRange(1, 100), default=1, show_default=True, help="Of 12 bookings each."
+    "--rounds", type=click.IntRange(1, 100), default=1, show_default=True, help="Of 15 bookings each."
 )
 @click.option(
     "--writes", type=click.IntRange(0, 100), default=2, show_default=True, help="Of each other kind of write."

@@ -190,6 +190,12 @@ class Insight:
             await self.clock.sleep(_PAUSE_SECONDS)
         return await self.settled(targets)
 
+    async def seen(self, reads: Sequence[Request]) -> None:
+        """Have the gateway see the bookings that there are, as it does where all traffic takes its way."""
+        for one in reads:
+            if one.path.startswith("/v2/bookings"):
+                await self.ask(one)
+
     async def settled(self, targets: Collection[str]) -> bool:
         """Have the gateway fetch all targets anew, until it is certain what they are of; whether it is in the end."""
         until = self.clock.monotonic() + _PATIENCE_SECONDS

@@ -279,6 +279,7 @@ def _named(call: Call) -> str:
 
 
 def _write(call: Call, status: int | None, document: object) -> Write:
+    headers = as_text(call.headers)
     return Write(
         method=call.method,
         # Uids have case, so the rules are given the path as it was sent.
@@ -286,8 +287,10 @@ def _write(call: Call, status: int | None, document: object) -> Write:
         request_json=_asked(call),
         status=status,
         response_json=document,
-        api_version=versions.effective(as_text(call.headers).get("cal-api-version")),
+        api_version=versions.effective(headers.get("cal-api-version")),
         known_booking=None,
+        # Quoted or spelled oddly, it may still be read as one: any mention counts.
+        sent_uid_cookie="uid" in headers.get("cookie", "").lower(),
     )
 
 
