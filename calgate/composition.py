@@ -24,6 +24,7 @@ from core.embedded.runfile import OwnerLock
 from core.errors import UserError
 from core.redis import capabilities, connect
 from core.settings import Settings, child_environ
+from core.tasks import raise_if_cancelled
 from core.urls import EMBEDDED, join_listen, mask, split_listen
 
 _log = logging.getLogger(__name__)
@@ -177,6 +178,7 @@ class Stack:
         deadline = self._clock.monotonic() + seconds
         while True:
             answers = await asyncio.gather(*(status_of(url) for url in waiting.values()))
+            raise_if_cancelled()
             waiting = {
                 part: url
                 for (part, url), status in zip(waiting.items(), answers, strict=True)

@@ -24,6 +24,17 @@ async def either(*waits: Coroutine[Any, Any, object]) -> None:
             task.cancel()
 
 
+def raise_if_cancelled() -> None:
+    """Raise CancelledError where this task was cancelled and something that it awaited lost that.
+
+    `asyncio.wait_for` does before Python 3.12, and libraries use it. For the steps of a start, which would otherwise go
+    on after a stop; not for what clears away.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def spawn(coro: Coroutine[Any, Any, _T], *, name: str) -> asyncio.Task[_T]:
     """Start `coro` on the running loop, hold it until it ends, and log an exception nobody awaited.
 

@@ -22,6 +22,7 @@ from core.embedded.runfile import OwnerLock, read_json
 from core.errors import UserError
 from core.postgres import connect
 from core.settings import Settings, child_environ
+from core.tasks import raise_if_cancelled
 from monitor.indexes.apply import apply
 from monitor.indexes.reference import REFERENCE_SCHEMA, create
 
@@ -122,15 +123,19 @@ async def stage(chosen: Plan, wishes: Wishes, step: Step, clock: Clock) -> Async
                 output=chosen.log_file,
                 clock=clock,
             )
+            raise_if_cancelled()
             with step("Redis and PostgreSQL") as done:
                 await exits.enter_async_context(stack)
                 done(f"{stack.redis_engine}, {stack.database_engine}")
+            raise_if_cancelled()
             with step("database indexes") as done:
                 done(await _indexes(stack.settings.database_url, clock))
+            raise_if_cancelled()
             with step("gateway, worker, monitor") as done:
                 await stack.wait_ready(_READY_SECONDS)
                 running = stack.pids()
                 done(f"{len(running['proxy'])} gateway processes on one port")
+            raise_if_cancelled()
             yield Stage(stack, simulator, tuple(moved))
     except asyncio.CancelledError:
         _forget(chosen)

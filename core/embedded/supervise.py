@@ -23,7 +23,7 @@ from core.errors import EmbeddedServerError
 from core.process import Identity, end, identify, is_running, send, wait_gone
 from core.restart import RestartPolicy
 from core.sources import ENV_PREFIX
-from core.tasks import spawn
+from core.tasks import raise_if_cancelled, spawn
 
 _log = logging.getLogger(__name__)
 
@@ -235,7 +235,9 @@ class EmbeddedServer(ABC):
         runfile.write(self._runfile, self._record)
         deadline = self._clock.monotonic() + _READY_SECONDS
         while self._clock.monotonic() < deadline:
-            if await self._answers(launch.url):
+            answers = await self._answers(launch.url)
+            raise_if_cancelled()
+            if answers:
                 return None
             if self._process.returncode is not None or not is_running(identity):
                 return f"it ended with code {await self._process.wait()}"

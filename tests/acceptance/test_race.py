@@ -45,7 +45,7 @@ def test_the_judge_finds_what_goes_wrong_without(what: str) -> None:
 
 @pytest.mark.timeout(250)
 def test_the_judge_finds_the_writes_that_died_with_their_process_without_intents() -> None:
-    """One burst, everybody killed while it is written, and a lease's time later. On a busy machine nothing may be lost."""
+    """Bursts, everybody killed while they are written, and a lease's time later; in some nothing is lost."""
     for seed in range(1, 6):
         code, report = played("race", *SEARCH[:-1], "5", "--without", "intents", "--seed", str(seed))
         if code == 0:

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from core.tasks import spawn
+from core.tasks import raise_if_cancelled, spawn
 
 
 async def test_a_task_nobody_holds_survives_garbage_collection() -> None:
@@ -45,3 +45,30 @@ async def test_a_cancelled_task_is_no_failure(caplog: pytest.LogCaptureFixture) 
     await asyncio.wait([task])
     assert task.cancelled()
     assert not caplog.records
+
+
+async def test_a_cancellation_that_was_lost_is_found_again_at_the_next_step() -> None:
+    steps: list[str] = []
+
+    async def start() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            steps.append("lost")
+        raise_if_cancelled()
+        steps.append("went on")
+
+    task = asyncio.ensure_future(start())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert steps == ["lost"]
+
+
+async def test_who_was_not_cancelled_goes_on() -> None:
+    async def start() -> str:
+        raise_if_cancelled()
+        return "there"
+
+    assert await asyncio.ensure_future(start()) == "there"
