@@ -13,15 +13,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from core.clock import SystemClock
-from loadtest.bench import servers
-from loadtest.client import Client, ClientError
+from loadtest.bench import clearing, servers
+from loadtest.client import Client
 
 Starter = Callable[[str, Path, int], AbstractContextManager[str]]
 CONTENDERS: dict[str, Starter] = {
@@ -67,7 +67,7 @@ async def warm(origin: str) -> None:
     clock = SystemClock()
     headers = dict([servers.VERSION])
     async with Client(origin, connections=1, timeout=10) as client:
-        await _first_answer(client, headers, clock)
+        await servers.answering(client)
         for _ in range(20):
             await client.get(servers.TARGET, headers)
             await clock.sleep(0.02)
@@ -78,23 +78,11 @@ async def measure(origin: str, *, connections: int, seconds: float) -> Figures:
     clock = SystemClock()
     headers = dict([servers.VERSION])
     async with Client(origin, connections=connections, timeout=10) as client:
-        await _first_answer(client, headers, clock)
+        await servers.answering(client)
         until = clock.monotonic() + seconds
         turns = await asyncio.gather(*(_loop(client, headers, clock, until) for _ in range(connections)))
     waits = sorted(wait for turn in turns for wait in turn)
     return Figures(len(waits) / seconds, waits[int(len(waits) * 0.99)])
-
-
-async def _first_answer(client: Client, headers: dict[str, str], clock: SystemClock) -> None:
-    give_up = clock.monotonic() + 30
-    while True:
-        try:
-            if (await client.get(servers.TARGET, headers)).status == 200:
-                return
-        except ClientError:
-            if clock.monotonic() > give_up:
-                raise
-        await clock.sleep(0.1)
 
 
 async def _loop(client: Client, headers: dict[str, str], clock: SystemClock, until: float) -> list[float]:
@@ -130,9 +118,11 @@ def round_of(
 )
 @click.option("--seconds", default=3.0, show_default=True, help="Length of each turn.")
 @click.option("--rounds", default=3, show_default=True, help="Turns of each contender, interleaved.")
+@click.option("--clears", default=20, show_default=True, help="Clearings of each kind; 0 for none.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def main(connections: tuple[int, ...], seconds: float, rounds: int, as_json: bool) -> None:
-    """Compare a cached slots answer (5 KB) from Calgate, nginx proxy_cache and Varnish.
+def main(connections: tuple[int, ...], seconds: float, rounds: int, clears: int, as_json: bool) -> None:
+    """Compare a cached slots answer (5 KB) from Calgate, nginx proxy_cache and Varnish, and what it takes to clear
+    all that one booking conflicts with.
 
     Each runs alone, pinned to one core, with the load on another. Absolute figures say little: machines
     differ. Read the ratios, which are medians over the rounds.
@@ -157,8 +147,16 @@ def main(connections: tuple[int, ...], seconds: float, rounds: int, as_json: boo
             click.echo(f"{count} connections, round {number} of {rounds}", err=True)
             turns.append(round_of(names, connections=count, seconds=seconds, cores=cores))
         found += [_row(name, count, turns) for name in names]
+    cleared: list[clearing.Row] = []
+    if clears:
+        click.echo("clearing a conflict set", err=True)
+        with tempfile.TemporaryDirectory() as folder:
+            cleared, missing_too = clearing.figures(Path(folder), clears, cores)
+        skipped |= missing_too
     if as_json:
-        click.echo(json.dumps({"figures": found, "left_out": skipped}))
+        click.echo(
+            json.dumps({"figures": found, "clearing": [asdict(row) for row in cleared], "left_out": skipped})
+        )
         return
     for row in found:
         ratio = f"{row['ratio_to_nginx']:6.2f} x nginx" if row["ratio_to_nginx"] else ""
@@ -166,6 +164,9 @@ def main(connections: tuple[int, ...], seconds: float, rounds: int, as_json: boo
         click.echo(
             f"{row['connections']:4} {row['name']:22} {row['answers_per_second']:9.0f} answers/s{ratio}{slower}"
         )
+    for one in sorted(cleared, key=lambda row: row.cleared):
+        ratio = f"{one.ratio_to_ours:7.1f} x calgate's"
+        click.echo(f"{one.cleared:4} cleared, {one.name:26} {one.seconds * 1000:9.3f} ms {ratio}")
 
 
 def _row(name: str, connections: int, turns: list[dict[str, Figures]]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from core.clock import SystemClock
+from loadtest.client import Client, ClientError
+
 TARGET: Final = "/v2/slots?eventTypeId=101&start=2050-09-05&end=2050-09-11"
 VERSION: Final = ("cal-api-version", "2024-09-04")
 
@@ -26,9 +29,23 @@ http {{
   proxy_cache_path {folder}/cache keys_zone=slots:10m;
   server {{
     listen 127.0.0.1:{port};
-    location / {{ proxy_pass {upstream}; proxy_cache slots; proxy_cache_key $request_uri; proxy_cache_valid 200 10m; }}
+    location / {{
+      proxy_pass {upstream}; proxy_cache slots; proxy_cache_key $request_uri; proxy_cache_valid 200 10m; {more}
+    }}
   }}
 }}
+"""
+
+
+_VCL: Final = """\
+vcl 4.1;
+backend default {{ .host = "127.0.0.1"; .port = "{port}"; }}
+sub vcl_recv {{
+  if (req.method == "PURGE") {{ return (purge); }}
+  if (req.method == "BAN") {{ ban("obj.http.x-asked ~ " + req.http.x-ban); return (synth(200)); }}
+}}
+sub vcl_backend_response {{ set beresp.http.x-asked = bereq.url; }}
+sub vcl_deliver {{ if (obj.hits > 0) {{ set resp.http.x-cache = "HIT"; }} else {{ set resp.http.x-cache = "MISS"; }} }}
 """
 
 
@@ -117,33 +134,50 @@ def asking_gateway(upstream: str, folder: Path, core: int) -> AbstractContextMan
 
 
 @contextmanager
-def nginx(upstream: str, folder: Path, core: int) -> Iterator[str]:
-    """nginx `proxy_cache`, tuned: one worker, no access log."""
+def nginx(upstream: str, folder: Path, core: int, *, more: str = "") -> Iterator[str]:
+    """nginx `proxy_cache`, tuned: one worker, no access log; *more* goes into its location."""
     binary = program("nginx", "nginx")
     port = free_port()
     config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, port=port, upstream=upstream))
+    config.write_text(_NGINX.format(folder=folder, port=port, upstream=upstream, more=more))
     with running([binary, "-p", str(folder), "-c", str(config)], core=core):
         yield f"http://127.0.0.1:{port}"
 
 
+def telling_nginx(upstream: str, folder: Path, core: int) -> AbstractContextManager[str]:
+    """The same, saying of each answer whether it was cached."""
+    return nginx(upstream, folder, core, more="add_header x-cache $upstream_cache_status;")
+
+
 @contextmanager
-def varnish(upstream: str, folder: Path, core: int) -> Iterator[str]:
-    """Varnish with its defaults and enough memory."""
+def varnish(upstream: str, folder: Path, core: int, *, vcl: str = "") -> Iterator[str]:
+    """Varnish with its defaults and enough memory; *vcl* is its program, if it needs one."""
     binary = program("varnishd", "varnish")
     port = free_port()
-    argv = [
-        binary,
-        # Without its jail it may use a folder that is ours alone.
-        "-j",
-        "none",
-        "-F",
-        "-n",
-        str(folder),
-        "-a",
-        f"127.0.0.1:{port}",
-        "-b",
-        upstream.removeprefix("http://"),
-    ]
+    source = ["-b", upstream.removeprefix("http://")]
+    if vcl:
+        (folder / "bench.vcl").write_text(vcl.format(port=upstream.rpartition(":")[2]))
+        source = ["-f", str(folder / "bench.vcl")]
+    # Without its jail it may use a folder that is ours alone.
+    argv = [binary, "-j", "none", "-F", "-n", str(folder), "-a", f"127.0.0.1:{port}", *source]
     with running([*argv, "-s", "malloc,64m"], core=core):
         yield f"http://127.0.0.1:{port}"
+
+
+def clearing_varnish(upstream: str, folder: Path, core: int) -> AbstractContextManager[str]:
+    """The same, which can be purged and banned, and says of each answer whether it was cached."""
+    return varnish(upstream, folder, core, vcl=_VCL)
+
+
+async def answering(client: Client) -> None:
+    """Wait until a server answers at all. Raises ClientError when it does not within half a minute."""
+    clock = SystemClock()
+    give_up = clock.monotonic() + 30
+    while True:
+        try:
+            if (await client.get(TARGET, dict([VERSION]))).status == 200:
+                return
+        except ClientError:
+            if clock.monotonic() > give_up:
+                raise
+        await clock.sleep(0.1)
