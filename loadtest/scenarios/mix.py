@@ -20,6 +20,8 @@ import orjson
 
 from core.clock import Clock
 from loadtest.client import Client, ClientError, Response
+from loadtest.scenarios import hits
+from loadtest.scenarios.hits import TTL_SECONDS, Hits
 from loadtest.scenarios.report import Report, Table, Tell, at_least, exactly
 from loadtest.scenarios.stage import BOOKING_HEADERS, SLOTS_HEADERS, Needs, Simulator, Stage
 
@@ -39,7 +41,6 @@ _NEAR: Final = 0.6
 _WEEKS: Final = 3
 """Whole weeks that are looked at for other times: two weeks from the wish on."""
 
-_TTL_SECONDS: Final = 60.0
 _STALE_SECONDS: Final = 30.0
 _REMEMBERED: Final = 30
 
@@ -93,38 +94,22 @@ class Read:
 
 
 @dataclass
-class Seen:
-    """What came back: by how it was answered, for all looks and for wishes 4 days ahead and more."""
+class Seen(Hits):
+    """What came back. `missed` is what was waited for, by kind and service."""
 
-    all: Counter[str] = field(default_factory=Counter)
-    far: Counter[str] = field(default_factory=Counter)
     empty: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
-    """What was waited for, by kind and service."""
-    failed: Counter[str] = field(default_factory=Counter)
     booked: Counter[str] = field(default_factory=Counter)
     reads: list[Read] = field(default_factory=list)
 
-    def share(self, of: Counter[str]) -> float | None:
-        """Percent that nobody waited for Cal.com for."""
-        total = of.total()
-        return 100 * of["hit"] / total if total else None
-
 
 def needs(plan: Plan) -> Needs:
-    """Cal.com as fast as it can be, since the waits are not counted, and a proof of ranges that takes seconds."""
-    return Needs(
-        simulator=("--latency", "none", "--rate-limit", "10000000", "--seed", str(plan.seed)),
-        settings={
-            "workers": plan.processes,
-            "slots_ttl_seconds": _TTL_SECONDS,
-            "slots_stale_seconds": _STALE_SECONDS,
-            "slots_share_gap_seconds": 1.0,
-            "plain_round_robins": ",".join(map(str, _ROUND_ROBINS)),
-            "upstream_read_timeout_seconds": 1,
-            "upstream_connect_timeout_seconds": 1,
-        },
-        parts=("proxy", "worker"),
+    """As for all that counts hits."""
+    return hits.needs(
+        plan.seed,
+        plan.processes,
+        slots_stale_seconds=_STALE_SECONDS,
+        plain_round_robins=",".join(map(str, _ROUND_ROBINS)),
     )
 
 
@@ -241,7 +226,7 @@ def said_by(answer: Response) -> str:
 
 async def judged(simulator: Simulator, reads: list[Read]) -> Mapping[str, int]:
     """The oracle's counts over all answers."""
-    life = _TTL_SECONDS + _STALE_SECONDS
+    life = TTL_SECONDS + _STALE_SECONDS
     rows = [
         {"target": one.target, "data": one.data, "floor": one.floor, "at": one.at, "since": one.at - life}
         for one in reads

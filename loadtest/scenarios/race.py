@@ -58,6 +58,8 @@ _EXPOSING: Final[Mapping[str | None, tuple[str, ...]]] = {
 }
 # For one write, where it is writes that show it.
 _MANY: Final = 100
+# Parts of a day that are looked at by themselves.
+_HOURS: Final = (range(7, 10), range(10, 14), range(14, 15))
 # One read in so many has to race with an acknowledgement, or nothing stale is no news.
 _SHARP_AT_LEAST: Final = 1_000
 _LEARN_SECONDS = 30.0
@@ -236,13 +238,18 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
 
 
 def slots_targets(types: Sequence[int], first: date) -> tuple[str, ...]:
-    """Weeks side by side, and days, as looks overlap: in one order for one first day."""
+    """Weeks side by side, days, and hours of a day, as looks overlap: in one order for one first day."""
     spans = [(7 * week, 7) for week in range(_WEEKS)] + [(4, 1), (8, 1), (17, 14)]
+    ranges = [
+        (f"{first + timedelta(days=at)}", f"{first + timedelta(days=at + days - 1)}") for at, days in spans
+    ]
+    ranges += [
+        (f"{day}T{hours.start:02}:00:00Z", f"{day}T{hours.stop - 1:02}:59:59Z")
+        for day in (first + timedelta(days=4), first + timedelta(days=9))
+        for hours in _HOURS
+    ]
     return tuple(
-        f"/v2/slots?eventTypeId={kind}&start={first + timedelta(days=at)}"
-        f"&end={first + timedelta(days=at + days - 1)}"
-        for kind in types
-        for at, days in spans
+        f"/v2/slots?eventTypeId={kind}&start={start}&end={end}" for kind in types for start, end in ranges
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +18,8 @@ import orjson
 
 from core.clock import Clock
 from loadtest.client import Client, ClientError
+from loadtest.scenarios import hits
+from loadtest.scenarios.hits import TTL_SECONDS, Hits
 from loadtest.scenarios.report import Report, Table, Tell, at_least, exactly
 from loadtest.scenarios.stage import BOOKING_HEADERS, SLOTS_HEADERS, Needs, Stage
 
@@ -28,7 +29,6 @@ TYPES: Final = (101, 105, 118)
 _ZONES: Final = (("Europe/Berlin", 3), ("UTC", 1))
 _SPANS: Final = ((7, 6), (14, 2), (30, 1))
 _FURTHEST_START: Final = 27
-_TTL_SECONDS: Final = 60.0
 _MOST_AT_ONCE: Final = 64
 
 
@@ -55,34 +55,15 @@ class Look:
 
 
 @dataclass
-class Seen:
-    """What came back, by how it was answered; for all looks, and for those that begin 4 to 30 days ahead."""
+class Seen(Hits):
+    """What came back. `bookings` are when each was acknowledged, and how many days ahead it is."""
 
-    all: Counter[str] = field(default_factory=Counter)
-    far: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
     bookings: list[tuple[float, int]] = field(default_factory=list)
-    """When each was acknowledged, and how many days ahead it is."""
-
-    def share(self, of: Counter[str]) -> float | None:
-        """Percent that nobody waited for Cal.com for."""
-        total = of.total()
-        return 100 * of["hit"] / total if total else None
 
 
 def needs(plan: Plan) -> Needs:
-    """Cal.com as fast as it can be, since the waits are not counted, and a proof of ranges that takes seconds."""
-    return Needs(
-        simulator=("--latency", "none", "--rate-limit", "10000000", "--seed", str(plan.seed)),
-        settings={
-            "workers": plan.processes,
-            "slots_ttl_seconds": _TTL_SECONDS,
-            "slots_share_gap_seconds": 1.0,
-            "upstream_read_timeout_seconds": 1,
-            "upstream_connect_timeout_seconds": 1,
-        },
-        parts=("proxy", "worker"),
-    )
+    """As for all that counts hits."""
+    return hits.needs(plan.seed, plan.processes)
 
 
 async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
@@ -106,7 +87,7 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
     later = [replace(look, at=look.at + plan.warm) for look in counted]
 
     def rival(heeded: list[tuple[float, int]]) -> int:
-        return by_url([*warm, *later], _TTL_SECONDS, heeded) - by_url(warm, _TTL_SECONDS, heeded)
+        return by_url([*warm, *later], TTL_SECONDS, heeded) - by_url(warm, TTL_SECONDS, heeded)
 
     all_calls = (calls, rival([]), rival(bookings))
     return _report(plan, seen, len(counted), all_calls, between - before, clock.monotonic() - began)
