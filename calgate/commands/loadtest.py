@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import functools
 import itertools
-import os
-import signal
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,111 +13,16 @@ from typing import Any
 import click
 import orjson
 
-from calcom.simulator.server import Ports, serve
-from calcom.simulator.simulation import Simulation
 from calgate.commands.fuzz import fuzz
-from calgate.composition import Stack
+from calgate.staging import stage
 from core import log
 from core.clock import Clock, SystemClock
-from core.embedded import EmbeddedRedis
-from core.embedded.runfile import read_json
 from core.errors import UserError
-from core.restart import RestartPolicy
 from core.runner import run
-from core.settings import Settings
-from core.tasks import spawn
-from loadtest.client import Client
 from loadtest.scenarios.report import Report, Tell
-from loadtest.scenarios.stage import Needs, Simulator, Stage
-
-_READY_SECONDS = 60.0
-_POLL_SECONDS = 0.02
-# The oracle may think for a while about a long history.
-_ADMIN_SECONDS = 300.0
+from loadtest.scenarios.stage import Needs, Stage
 
 Play = Callable[[Stage, Tell, Clock], Awaitable[Report]]
-
-
-@contextlib.asynccontextmanager
-async def stage(folder: Path, needs: Needs, clock: Clock) -> AsyncIterator[Stage]:
-    """A simulator and the gateway before it, as *needs* says, on free ports and with a Redis of their own; nothing
-    of it is left at the end. Raises UserError when something does not start; the logs are in *folder*.
-    """
-    where = simulator(folder, needs.simulator, clock) if needs.own is None else _inside(needs.own)
-    # Its keeper is here, so that it can be told to take its time.
-    policy = RestartPolicy(first_seconds=needs.redis_rests) if needs.redis_rests else RestartPolicy()
-    keeper = EmbeddedRedis(folder / "redis", policy=policy)
-    async with where as simulated, keeper as redis:
-        plain: dict[str, Any] = {
-            "upstream_url": simulated.url,
-            "redis_url": redis.url,
-            "proxy_listen": "127.0.0.1:0",
-            "monitor_listen": "127.0.0.1:0",
-            "data_dir": folder / "gateway",
-            "log_level": "warning",
-            # The budget is another scenario's matter.
-            "rate_limit": 100_000,
-            "rate_pace_per_second": 100_000,
-        }
-        settings = Settings(**(plain | dict(needs.settings)))
-        program: dict[str, Any] = {}
-        if needs.without is not None or needs.ahead:
-            what = (needs.without or "nothing", "--ahead", str(needs.ahead))
-            program["proxy_program"] = ("-m", "loadtest.scenarios.sabotage", *what)
-        async with Stack(
-            settings, parts=needs.parts, output=folder / "gateway.log", clock=clock, **program
-        ) as stack:
-            account = stack.settings.account
-            yield Stage(
-                stack.urls.proxy, simulated, redis.url, account, stack.pids,
-                kill_redis=lambda: os.kill(redis.pid, signal.SIGKILL),
-            )  # fmt: skip
-
-
-@contextlib.asynccontextmanager
-async def _inside(simulation: Simulation) -> AsyncIterator[Simulator]:
-    """A simulator in this process, on the ports that its options name."""
-    started: asyncio.Future[Ports] = asyncio.get_running_loop().create_future()
-    serving = spawn(
-        serve(simulation.options, simulation=simulation, started=started.set_result), name="simulator"
-    )
-    try:
-        waiting: set[asyncio.Future[Any]] = {started, serving}
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        if not started.done():
-            await serving
-        ports = started.result()
-        async with Client(ports.admin_url, connections=4, timeout=_ADMIN_SECONDS) as admin:
-            yield Simulator(ports.url, admin)
-    finally:
-        serving.cancel()
-        await asyncio.wait({serving})
-
-
-@contextlib.asynccontextmanager
-async def simulator(folder: Path, flags: tuple[str, ...], clock: Clock) -> AsyncIterator[Simulator]:
-    """`calgate simulate` as a program of its own, on free ports. Raises UserError when it does not start."""
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    ports = folder / "ports.json"
-    listen = ("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--ports-file", str(ports))
-    with (folder / "simulator.log").open("wb") as output:
-        program = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "calgate", "simulate", *listen, *flags,
-            stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
-    try:
-        deadline = clock.monotonic() + _READY_SECONDS
-        while not (where := read_json(ports)):
-            if program.returncode is not None or clock.monotonic() > deadline:
-                words = (folder / "simulator.log").read_text(errors="replace")[-500:]
-                raise UserError(f"the simulated Cal.com does not start: {words}")
-            await clock.sleep(_POLL_SECONDS)
-        async with Client(str(where["admin_url"]), connections=4, timeout=_ADMIN_SECONDS) as admin:
-            yield Simulator(str(where["url"]), admin)
-    finally:
-        if program.returncode is None:
-            program.terminate()
-        await program.wait()
 
 
 @click.group()
@@ -147,6 +47,15 @@ def _scenario(command: Callable[..., tuple[Needs, Play]]) -> Callable[..., None]
         _shown(_played(needs, play), as_json=as_json)
 
     return wrapper
+
+
+_seed = click.option("--seed", type=int, default=1, show_default=True)
+
+
+def _gateways(usual: int, *, fewest: int = 1) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--processes", type=click.IntRange(fewest, 64), default=usual, show_default=True, help="Gateways."
+    )
 
 
 def _shown(playing: Coroutine[Any, Any, Report], *, as_json: bool) -> None:
@@ -194,8 +103,8 @@ def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | No
 @click.option(
     "--seconds", type=float, default=3600.0, help="Stop racing after so long, whatever was reached."
 )
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--processes", type=click.IntRange(1, 64), default=4, show_default=True, help="Gateways.")
+@_seed
+@_gateways(4)
 @click.option("--clients", type=click.IntRange(1, 16), default=2, show_default=True, help="Reader processes.")
 @click.option("--kill-every", type=float, default=3.0, show_default=True, help="Seconds; 0 kills nobody.")
 @click.option("--fault-every", type=float, default=2.0, show_default=True, help="Seconds; 0 for none.")
@@ -261,7 +170,7 @@ def _all_known(context: click.Context, option: click.Parameter, values: tuple[st
 @click.option(
     "--seconds", type=click.FloatRange(5), default=45.0, show_default=True, help="Of each longer race."
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@_seed
 @click.option(
     "--at-once", type=click.IntRange(1, 16), default=2, show_default=True, help="Races side by side."
 )
@@ -288,8 +197,8 @@ def sabotage(as_json: bool, **options: Any) -> None:
 
 @loadtest.command()
 @click.option("--misses", type=click.IntRange(min=10), default=10_000, show_default=True, metavar="N")
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--processes", type=click.IntRange(2, 64), default=4, show_default=True, help="Gateways.")
+@_seed
+@_gateways(4, fewest=2)
 @click.option("--clients", type=click.IntRange(1, 16), default=2, show_default=True, help="Client processes.")
 @click.option("--trials", type=click.IntRange(1, 20), default=3, show_default=True, help="Leaders killed.")
 @_scenario
@@ -311,7 +220,7 @@ def coalesce(**options: Any) -> tuple[Needs, Play]:
 @click.option(
     "--writes", type=click.IntRange(0, 100), default=2, show_default=True, help="Of each other kind of write."
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@_seed
 @click.option(
     "--promised/--not-promised",
     default=True,
@@ -337,8 +246,8 @@ def invalidation(**options: Any) -> tuple[Needs, Play]:
 @click.option("--seconds", type=click.FloatRange(1), default=120.0, show_default=True, help="That count.")
 @click.option("--warm", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds before.")
 @click.option("--looks-per-booking", type=click.IntRange(1), default=1000, show_default=True, metavar="N")
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Gateways.")
+@_seed
+@_gateways(2)
 @_scenario
 def trace(**options: Any) -> tuple[Needs, Play]:
     """Overlapping looks of 7, 14 and 30 days: how few calls to Cal.com it takes, beside a cache by URL."""
@@ -358,8 +267,8 @@ def trace(**options: Any) -> tuple[Needs, Play]:
 @click.option(
     "--bookings", type=click.IntRange(1), default=30, show_default=True, help="Of what was offered."
 )
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Gateways.")
+@_seed
+@_gateways(2)
 @_scenario
 def alternatives(**options: Any) -> tuple[Needs, Play]:
     """The next best times when a wish is taken: at once and in one call, beside the report's three to seven."""
@@ -375,8 +284,8 @@ def alternatives(**options: Any) -> tuple[Needs, Play]:
 )
 @click.option("--seconds", type=click.FloatRange(1), default=600.0, show_default=True, help="That count.")
 @click.option("--warm", type=click.FloatRange(1), default=120.0, show_default=True, help="Seconds before.")
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="Gateways.")
+@_seed
+@_gateways(2)
 @click.option("--callers", type=click.IntRange(1, 1000), default=10, show_default=True)
 @_scenario
 def mix(**options: Any) -> tuple[Needs, Play]:
@@ -391,7 +300,7 @@ def mix(**options: Any) -> tuple[Needs, Play]:
 @click.option("--windows", type=click.IntRange(1), default=40, show_default=True, help="Of each of two acts.")
 @click.option("--speed", type=click.FloatRange(1, 60), default=10.0, show_default=True, help="1: as in life.")
 @click.option("--processes", type=click.IntRange(1, 10), default=6, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@_seed
 @click.option("--kill-every", type=float, default=4.0, show_default=True, help="Windows; 0 kills no process.")
 @click.option(
     "--booking-windows",
@@ -434,8 +343,8 @@ def budget(as_json: bool, **options: Any) -> None:
     show_default=True,
     help="How calls fail.",
 )
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--processes", type=click.IntRange(1, 64), default=4, show_default=True, help="Gateways.")
+@_seed
+@_gateways(4)
 @_scenario
 def outage(**options: Any) -> tuple[Needs, Play]:
     """Cal.com is down for half an hour: what was seen is shown with its age, bookings are refused at once."""
@@ -454,7 +363,7 @@ def outage(**options: Any) -> tuple[Needs, Play]:
     metavar="N",
     help="Of each kind of day.",
 )
-@click.option("--seed", type=int, default=1, show_default=True)
+@_seed
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def breaker(calls: int, seed: int, as_json: bool) -> None:
     """The breaker's judgement, simulated: no million calls that fail now and then open it, an outage does at once.

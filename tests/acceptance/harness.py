@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from calgate.commands.loadtest import simulator
 from calgate.composition import Stack
+from calgate.staging import simulator
 from core.clock import SystemClock
 from core.settings import Settings
 from loadtest.client import Client, Response
