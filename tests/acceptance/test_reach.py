@@ -28,6 +28,11 @@ def slots(kind: int, first: int, last: int) -> str:
     return f"/v2/slots?eventTypeId={kind}&start={DAY}{first}&end={DAY}{last}"
 
 
+def hours(kind: int, first: int, last: int) -> str:
+    """A look at these hours of the day that is booked."""
+    return f"/v2/slots?eventTypeId={kind}&start={DAY}1T{first:02}:00:00Z&end={DAY}1T{last:02}:59:59Z"
+
+
 async def is_hit(client: Client, target: str) -> bool:
     answer = await client.get(target, SLOTS)
     assert answer.status == 200
@@ -38,7 +43,7 @@ async def book(client: Client, start: str) -> Response:
     return await client.request("POST", "/v2/bookings", headers=BOOKINGS, body=booking(OWN, start, number=1))
 
 
-async def test_a_booking_takes_its_days_from_its_hosts_types_and_leaves_the_others(
+async def test_a_booking_takes_its_time_from_its_hosts_types_and_leaves_the_rest(
     simulator: Simulator, tmp_path: Path
 ) -> None:
     quick = {
@@ -49,6 +54,7 @@ async def test_a_booking_takes_its_days_from_its_hosts_types_and_leaves_the_othe
         "upstream_slots_cache_margin_seconds": 0.05,
     }
     near, far = slots(OWN, 1, 1), slots(OWN, 8, 9)
+    before, during, after = hours(OWN, 7, 8), hours(OWN, 9, 10), hours(OWN, 12, 15)
     shared, shifting = slots(SAME_HOST, 1, 1), slots(SHIFTING, 1, 1)
     async with gateway(tmp_path, simulator, **quick) as stack, Client(stack.urls.proxy) as client:
         await client.get("/v2/me", KEY)
@@ -64,13 +70,14 @@ async def test_a_booking_takes_its_days_from_its_hosts_types_and_leaves_the_othe
             return await is_hit(client, far)
 
         await eventually(is_known, seconds=60)
-        for target in (near, far, shared, shifting):
+        for target in (near, far, shared, shifting, before, during, after):
             await client.get(target, SLOTS)
         made = await book(client, f"{DAY}1T10:00:00Z")
         assert made.status == 201
-        assert await is_hit(client, far)
+        for target in (far, before, after):
+            assert await is_hit(client, target)
         assert not await is_hit(client, shifting)
-        for target in (near, shared):
+        for target in (near, shared, during):
             # Until Cal.com has been asked again, the older answer without what the booking took.
             answer = await client.get(target, SLOTS)
             assert "detail=overlay" in (answer.header("cache-status") or "")
