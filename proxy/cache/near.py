@@ -37,7 +37,7 @@ _GAP: Final = 0.9
 """Of a lease, the longest time between two certain moments; less than all of it, so that no rounding matters."""
 
 # Fields whose last invalidation is remembered; past that, everything older than the newest forgotten is refused.
-_MOST_FIELDS: Final = 10_000
+_MOST_FIELDS: Final = 50_000
 
 # What a copy costs besides its bytes, as measured: its headers and name, and each field's text and place in the index.
 _OVERHEAD_BYTES: Final = 3_000

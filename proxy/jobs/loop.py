@@ -18,6 +18,7 @@ from proxy.jobs.handlers import Context, Handler, sweep_expired
 from proxy.jobs.job import Job
 from proxy.jobs.outage import Outage
 from proxy.jobs.policy import Dead, RetryPolicy, decide_after_failure, may_start
+from proxy.jobs.prune import Pruner
 from proxy.jobs.stream import Stream
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Timing:
     reclaim_every_seconds: float = 2.0
     promote_every_seconds: float = 0.5
     sweep_every_seconds: float = 5.0
+    prune_every_seconds: float = 60.0
     drain_seconds: float = 10.0
     """How long a stopping worker lets its jobs finish before it hands them back."""
     forget_after_seconds: float = 60.0
@@ -69,6 +71,7 @@ class Worker:
         self._policy = policy
         self._timing = timing
         self._concurrency = concurrency
+        self._pruner = Pruner(clock)
         self._running: dict[str, asyncio.Task[None]] = {}
         # Of the running jobs, those whose handler has not returned: only they can be stopped.
         self._trying: set[str] = set()
@@ -90,6 +93,7 @@ class Worker:
                 (self._timing.reclaim_every_seconds, self._reclaim),
                 (self._timing.promote_every_seconds, self._promote),
                 (self._timing.sweep_every_seconds, self._sweep),
+                (self._timing.prune_every_seconds, self._prune),
             )
         ]
         try:
@@ -252,6 +256,10 @@ class Worker:
     async def _sweep(self) -> None:
         if not self._stopping:
             await sweep_expired(self._context.redis, self._context.keys)
+
+    async def _prune(self) -> None:
+        if not self._stopping:
+            await self._pruner.prune(self._context.redis, self._context.keys)
 
     async def _ensure_group(self) -> None:
         outage = Outage(self._clock, self._rng)
