@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from calcom.reach.spans import Span, Stretch
+from calcom.reach.spans import Stretch
 
 UNMAPPED: Final = 0
 """Stands for all event types that the account map does not know. No event type has this id, and every reach
@@ -22,11 +22,6 @@ class Touch:
     stretch: Stretch | None
     rule: str
     why: str
-
-    @property
-    def days(self) -> Span | None:
-        """The UTC days it touches; None is all days."""
-        return None if self.stretch is None else self.stretch.days()
 
     def __str__(self) -> str:
         what = "every event type" if self.event_type is None else f"event type {self.event_type}"

@@ -25,7 +25,7 @@ def told_lines(line: Line) -> Iterator[str]:
         what = "every event type" if one.event_type is None else f"event type {one.event_type}"
         if one.event_type == UNMAPPED:
             what = "event types not in the map"
-        yield f"    {what}, {one.days or 'all days'}: {one.reason} ({one.rule})"
+        yield f"    {what}, {one.when or 'all days'}: {one.reason} ({one.rule})"
     if line.more:
         yield f"    and {line.more} more"
 

@@ -16,10 +16,10 @@ _MOST_TOUCHES = 60
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """One event type (None: all of them, 0: those the account map does not know) on some days ('': all), by a rule."""
+    """One event type (None: all, 0: those the account map does not know) at some time ('': always), by a rule."""
 
     event_type: int | None
-    days: str
+    when: str
     rule: str
 
     @property
@@ -47,7 +47,7 @@ def line_of(cause: str, status: int = 0, reach: Reach | None = None) -> str:
     touches = () if reach is None else reach.touches
     # The rules' reasons, not the touches' own: those may quote a path, and a path may hold a booking's uid.
     rows = [
-        [one.event_type, "" if one.days is None else str(one.days), one.rule]
+        [one.event_type, "" if one.stretch is None else str(one.stretch), one.rule]
         for one in touches[:_MOST_TOUCHES]
     ]
     more = max(0, len(touches) - _MOST_TOUCHES)

@@ -62,9 +62,9 @@ async def test_a_booking_reaches_the_days_around_it_and_no_more(
     for one in reach.touches:
         if one.event_type == UNMAPPED:
             continue
-        assert one.days is not None
-        assert abs(one.days.first - START.date()) <= timedelta(days=1)
-        assert abs(one.days.last - START.date()) <= timedelta(days=1)
+        assert one.stretch is not None
+        assert abs(one.stretch.start - START) <= timedelta(days=1)
+        assert abs(one.stretch.end - START) <= timedelta(days=1)
 
 
 async def test_without_knowledge_a_booking_reaches_everything(
@@ -97,14 +97,14 @@ async def test_a_moved_booking_reaches_its_old_time_when_another_process_saw_it(
         "2024-08-13",
     )
     known, _ = await effect_of(keeper, index, moved, keeper.mark(), NOW)
-    spans = [one.days for one in known.touches if one.event_type == 5]
-    assert None not in spans
-    for day in (START.date(), later.date()):
-        assert any(span is not None and span.first <= day <= span.last for span in spans)
+    stretches = [one.stretch for one in known.touches if one.event_type == 5]
+    assert None not in stretches
+    for at in (START, later):
+        assert any(one is not None and one.start <= at <= one.end for one in stretches)
     await redis.flushdb()
     keeper = await knowing(process)
     unknown, _ = await effect_of(keeper, index, moved, keeper.mark(), NOW)
-    assert any(one.days is None for one in unknown.touches)
+    assert any(one.stretch is None for one in unknown.touches)
 
 
 async def test_a_changed_event_type_is_judged_by_what_it_was(

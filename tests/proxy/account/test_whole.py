@@ -94,7 +94,10 @@ async def test_a_booking_and_its_move_reach_days_and_not_the_account(office: Off
     )
     for reach, days in ((taken, ["2026-03-04"]), (moved, ["2026-03-04", "2026-03-25"])):
         assert not reach.is_whole_account
-        spans = [one.days for one in reach.touches if one.event_type == 101 and one.days is not None]
+        stretches = [
+            one.stretch for one in reach.touches if one.event_type == 101 and one.stretch is not None
+        ]
+        spans = [span for one in stretches if (span := one.days()) is not None]
         assert spans
         for day in days:
             assert any(str(span.first) <= day <= str(span.last) for span in spans), reach.explain()

@@ -20,7 +20,10 @@ async def test_a_write_leaves_what_it_touched_and_by_which_rules(redis: Any, key
     generation = await store.write_end("w", known=True, why=line_of("POST /v2/bookings", 201, reach))
     (line,) = await chronicle.lines(redis, keys)
     assert (line.generation, line.cause, line.status) == (generation, "POST /v2/bookings", 201)
-    assert line.touches == (Touched(7, "2026-12-01", "own-type"), Touched(0, "", "unmapped-types"))
+    assert line.touches == (
+        Touched(7, "2026-12-01 12:00 to 12:00 UTC", "own-type"),
+        Touched(0, "", "unmapped-types"),
+    )
     assert line.touches[0].reason == RULES["own-type"].reason
     assert "secret uid" not in str(await redis.lrange(keys.story, 0, -1))
 
