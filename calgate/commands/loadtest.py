@@ -123,6 +123,13 @@ def _known(_: click.Context, __: click.Parameter, value: str | None) -> str | No
     help="Kill Redis for so long, and no process then.",
 )
 @click.option(
+    "--rest",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Between two looks of a reader; a machine that is all busy has no time to prove that Redis is gone.",
+)
+@click.option(
     "--without", callback=_known, metavar="WHAT", help="Go without a mechanism; see docs/loadtest.md."
 )
 @_scenario

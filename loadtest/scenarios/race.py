@@ -80,7 +80,10 @@ _LONELY: Final = Pace(0.03, 20.0)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much. `seconds` ends it whatever was reached by then; 0 for `kill_every` or `fault_every` is never."""
+    """How much. `seconds` ends it whatever was reached by then; 0 for `kill_every` or `fault_every` is never.
+
+    `rest` are seconds between two looks of a reader.
+    """
 
     reads: int = 100_000
     seconds: float = 3600.0
@@ -90,6 +93,7 @@ class Plan:
     kill_every: float = 3.0
     fault_every: float = 2.0
     redis_gone: float = 0.0
+    rest: float = 0.0
     webhook_loss: float = 0.3
     learns: bool = True
     without: str | None = None
@@ -168,7 +172,10 @@ async def run(stage: Stage, plan: Plan, tell: Tell, clock: Clock) -> Report:
         writer = Writer(client, diary, clock, targets, lambda day: touching(targets, day), plan.shares)
         while not writer.writes:
             await writer.write()
-        tasks = [Task(number, stage.gateway, targets, _READERS, plan.seed) for number in range(plan.clients)]
+        tasks = [
+            Task(number, stage.gateway, targets, _READERS, plan.seed, plan.rest)
+            for number in range(plan.clients)
+        ]
         raced = clock.monotonic()
         async with Readers(tasks) as readers, asyncio.TaskGroup() as group:
             trouble = []

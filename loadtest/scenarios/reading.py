@@ -25,13 +25,14 @@ _PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one process does: so many readers, each asking for a random target as soon as it was answered."""
+    """What one process does: so many readers, each asking for a random target `rest` seconds after it was answered."""
 
     number: int
     origin: str
     targets: tuple[str, ...]
     readers: int
     seed: int
+    rest: float = 0.0
 
 
 class Readers:
@@ -122,8 +123,10 @@ async def _read(task: Task) -> Reads:
         while not over.is_set():
             if await look(client, reads, task.targets, dice.randrange(len(task.targets))):
                 counts[task.number] = len(reads)
+                if task.rest:
+                    await clock.sleep(task.rest)
             else:
-                await clock.sleep(_PAUSE_SECONDS)
+                await clock.sleep(max(task.rest, _PAUSE_SECONDS))
 
     async with (
         Client(task.origin, connections=task.readers, timeout=_TIMEOUT_SECONDS) as client,
