@@ -31,7 +31,7 @@ CONTENDERS: dict[str, Starter] = {
     "nginx": servers.nginx,
     "varnish": servers.varnish,
 }
-REFERENCE = "nginx"
+REFERENCES = ("nginx", "varnish")
 
 _LATENCY = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -159,10 +159,12 @@ def main(connections: tuple[int, ...], seconds: float, rounds: int, clears: int,
         )
         return
     for row in found:
-        ratio = f"{row['ratio_to_nginx']:6.2f} x nginx" if row["ratio_to_nginx"] else ""
+        ratios = "".join(
+            f"{row[f'ratio_to_{one}']:6.2f} x {one}" for one in REFERENCES if row[f"ratio_to_{one}"]
+        )
         slower = f", 99 % within {row['p99_ratio_to_nginx']:.2f} x nginx's" if row["ratio_to_nginx"] else ""
         click.echo(
-            f"{row['connections']:4} {row['name']:22} {row['answers_per_second']:9.0f} answers/s{ratio}{slower}"
+            f"{row['connections']:4} {row['name']:22} {row['answers_per_second']:9.0f} answers/s{ratios}{slower}"
         )
     for one in sorted(cleared, key=lambda row: row.cleared):
         ratio = f"{one.ratio_to_ours:7.1f} x calgate's"
@@ -170,18 +172,22 @@ def main(connections: tuple[int, ...], seconds: float, rounds: int, clears: int,
 
 
 def _row(name: str, connections: int, turns: list[dict[str, Figures]]) -> dict[str, Any]:
-    """The medians of one contender, and its ratios to the reference in the same round."""
-    has_reference = REFERENCE in turns[0]
-    rate = [turn[name].rate / turn[REFERENCE].rate for turn in turns] if has_reference else [0.0]
-    p99 = [turn[name].p99 / turn[REFERENCE].p99 for turn in turns] if has_reference else [0.0]
-    return {
+    """The medians of one contender, and its ratios to the references in the same round; 0 to one that is left out."""
+    row: dict[str, Any] = {
         "name": name,
         "connections": connections,
         "answers_per_second": statistics.median(turn[name].rate for turn in turns),
         "p99_seconds": statistics.median(turn[name].p99 for turn in turns),
-        "ratio_to_nginx": statistics.median(rate),
-        "p99_ratio_to_nginx": statistics.median(p99),
     }
+    for one in REFERENCES:
+        pairs = [(turn[name], turn[one]) for turn in turns if one in turn]
+        row[f"ratio_to_{one}"] = (
+            statistics.median(ours.rate / its.rate for ours, its in pairs) if pairs else 0.0
+        )
+        row[f"p99_ratio_to_{one}"] = (
+            statistics.median(ours.p99 / its.p99 for ours, its in pairs) if pairs else 0.0
+        )
+    return row
 
 
 if __name__ == "__main__":
