@@ -180,6 +180,18 @@ async def test_no_class_takes_what_is_kept_for_others_above_it_of_calcoms_remain
     assert await granted(limiter, Purpose.BOOKING) >= 1
 
 
+async def test_what_an_earlier_version_wrote_down_breaks_nothing(redis: Redis, keys: Keys) -> None:
+    one = await fleet(redis, keys)
+    now = round(START * 1000)
+    for field, value in {"left": 60, "at": now, "ends": now + 30_000, "rate": 30, "before": 0}.items():
+        await redis.hset(keys.headers(KEY.bucket), field, str(value))
+    await redis.hset(keys.headers(KEY.bucket), "limit", "120")
+    limiter = await hear(one, Told("default", 120, 59, 30))
+    await limiter.ask(KEY, Purpose.BOOKING)
+    await one.move(91)
+    assert await granted(limiter) >= 12
+
+
 async def forget(redis: Redis, fleet: Fleet) -> None:
     await redis.flushall()
     await fleet.move(0)
