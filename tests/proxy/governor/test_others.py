@@ -38,7 +38,7 @@ async def hear(fleet: Fleet, *told: Told) -> Limiter:
 
 
 async def test_one_answer_shows_what_others_took_and_will_take(redis: Redis, keys: Keys) -> None:
-    """Half a window has passed and thirty calls were others': as many are to come, three deviations more, and one."""
+    """Half a window has passed and thirty calls were others': as many are to come, three deviations more, and two."""
     limiter = await hear(await fleet(redis, keys), Told("default", 120, 120 - 31, 30))
     assert 40 <= await granted(limiter) <= 44
 
@@ -174,7 +174,7 @@ async def test_no_class_takes_what_is_kept_for_others_above_it_of_calcoms_remain
     redis: Redis, keys: Keys
 ) -> None:
     one = await fleet(redis, keys)
-    limiter = await hear(one, Told("default", 120, 8, 1))
+    limiter = await hear(one, Told("default", 120, 12, 1))
     await one.move(0.01)
     assert await granted(limiter, Purpose.WARM) == 0
     assert await granted(limiter, Purpose.BOOKING) >= 1
