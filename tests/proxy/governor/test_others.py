@@ -57,7 +57,7 @@ async def test_what_is_kept_for_others_is_ours_again_as_the_window_runs_out(redi
         left, last = left - 1, one.clock.seconds
         await one.move(0.02)
         await limiter.told(answer, [Told("default", 120, left, math.ceil(START + 30 - one.clock.seconds))])
-    assert 1 <= left <= 3
+    assert 1 <= left <= 4
     assert last > START + 28
 
 
@@ -124,12 +124,12 @@ async def test_others_who_went_may_come_back_for_an_hour(redis: Redis, keys: Key
     at_once = 0
     while isinstance(await one.call(0, Purpose.BOOKING), Grant):
         at_once += 1
-    assert 65 <= at_once <= 80
+    assert 35 <= at_once <= 45
     for _ in range(59):
         await one.move(1)
         while isinstance(await one.call(0, Purpose.BOOKING), Grant):
             at_once += 1
-    assert 116 <= at_once <= 120
+    assert 115 <= at_once <= 120
     await one.move(3_700)
     await one.call(0, Purpose.BOOKING)
     await one.move(1)
