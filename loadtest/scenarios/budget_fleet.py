@@ -22,6 +22,8 @@ from loadtest.scenarios.budget_process import Did, Orders
 LIMIT, WINDOW = 120, 60.0
 _LIMITS = (Limit("default", LIMIT, WINDOW, WINDOW),)
 
+ANSWER_SECONDS = (0.1, 0.4)
+
 # A call that was allowed before something was heard may still arrive so long after it.
 _UNDER_WAY_SECONDS = 0.6
 
@@ -49,7 +51,7 @@ def most_in(times: list[float], seconds: float) -> int:
 
 
 class Counted:
-    """Cal.com's limiter on a wire. It takes 0.1 to 0.4 s for an answer."""
+    """Cal.com's limiter on a wire, which takes its time for an answer."""
 
     def __init__(self, clock: Clock, seed: int) -> None:
         self._clock = clock
@@ -100,14 +102,21 @@ class Counted:
             while line := await reader.readline():
                 allowed, left, reset = self.hit(ours=True)
                 answer = b"%s %d %d %d %d\n" % (line.strip(), 200 if allowed else 429, LIMIT, left, reset)
-                spawn(self._answer(writer, answer, shows=self._theirs_here > 0), name="answer")
+                spawn(self._answer(writer, answer, self.shows()), name="answer")
         writer.close()
 
-    async def _answer(self, writer: asyncio.StreamWriter, answer: bytes, *, shows: bool) -> None:
-        window = self._window_ends
-        await self._clock.sleep(self._dice.uniform(0.1, 0.4))
-        if shows and self._shown_at is None and window == self._window_ends:
+    def shows(self) -> float | None:
+        """Which window the answer to the call that just arrived shows the other in."""
+        return self._window_ends if self._theirs_here else None
+
+    def answered(self, shows: float | None) -> None:
+        """An answer leaves that *shows* this."""
+        if shows is not None and self._shown_at is None and shows == self._window_ends:
             self._shown_at = self._clock.monotonic()
+
+    async def _answer(self, writer: asyncio.StreamWriter, answer: bytes, shows: float | None) -> None:
+        await self._clock.sleep(self._dice.uniform(*ANSWER_SECONDS))
+        self.answered(shows)
         with contextlib.suppress(ConnectionError):
             writer.write(answer)
 

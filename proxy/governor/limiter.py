@@ -45,9 +45,9 @@ class Limiter:
         self._clock = clock
         self._process = uuid.uuid4().hex[:12]
         self._memory = ""
-        self._permit = Script(redis, keys, lua(__package__, "memory", "aside", "permit"))
+        self._permit = Script(redis, keys, lua(__package__, "memory", "aside", "answered", "permit"))
         self._block = Script(redis, keys, lua(__package__, "block"))
-        self._told = Script(redis, keys, lua(__package__, "told"))
+        self._told = Script(redis, keys, lua(__package__, "answered", "told"))
 
     async def ask(
         self,
@@ -187,6 +187,7 @@ class Limiter:
                 round(one.reset_seconds * 1000),
                 round(self._limits.guard * 1000),
                 round(window * 1000),
+                grant.member,
             ],
         )
 

@@ -9,21 +9,28 @@
 --       1 to let a call go that would be held (shadow mode)
 -- Returns {granted?, ms to wait, calls in the window, reason, alias, limit, memory id, now, member, calls of others};
 -- reason is one of ok, window, pace, blocked, others, forgotten, away, line.
+
+-- Kept for others on the key as long as they are seen: deviations above what is expected of them, and calls to the end. Chosen by
+-- measurement (docs/decisions/0016).
+local DEVIATIONS, LAST = 3, 2
+-- Ms after which who waits for others looks again.
+local NEWS = 500
+
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, window, pace = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local percent, rank, patience = tonumber(ARGV[9]), tonumber(ARGV[13]), tonumber(ARGV[16])
 
 -- What Cal.com said last (told.lua): its limit, what was left when call `at` was counted, and when the window ends.
-local told = redis.call('HMGET', KEYS[6], 'limit', 'left', 'at', 'ends', 'rate', 'before')
+local told = redis.call('HMGET', KEYS[6], 'limit', 'left', 'at', 'ends', 'next', 'guard', 'rate', 'fear', 'most')
 limit = math.min(limit, tonumber(told[1] or limit))
-local left, ends = tonumber(told[2] or 0), tonumber(told[4] or 0)
-local others = now < ends + window and tonumber(told[5]) or 0
-if now < ends then
-  others = math.max(others, tonumber(told[6]))
-end
--- Others on the key keep what they took, a tenth more, and one; a tenth of the whole stays ours to find out by.
-local hold = others > 0 and math.min(math.ceil(others * 1.1) + 1, math.floor(limit * 0.9)) or 0
+local ends = tonumber(told[4] or 0)
+local is_told = now < ends
+-- What others make in a window, and what they may make for all we know. A tenth of the whole stays ours to find out by.
+local most_of_theirs = math.floor(limit * 0.9)
+local others = math.min(now < ends + window and tonumber(told[7]) or 0, most_of_theirs)
+local feared = math.min(math.max(others, is_told and tonumber(told[8]) or 0, tonumber(told[9] or 0)), most_of_theirs)
+local hold = others > 0 and math.min(math.ceil(others * 1.1) + 1, most_of_theirs) or 0
 
 local lost, lost_until, memory =
   forgotten(KEYS[9], KEYS[10], ARGV[18], ARGV[5], now, window, tonumber(ARGV[1]), pace)
@@ -51,7 +58,10 @@ end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
 local used = redis.call('ZCARD', KEYS[1])
-local own = limit - hold - lost - aside
+local own = limit - lost - aside
+-- Cal.com's own word on what is left keeps what others need. It cannot tell of calls that the log does not have: then theirs
+-- are kept here as well.
+if lost > 0 or aside > 0 then own = own - hold end
 local cap = own - math.floor(own * percent / 100)
 local floor = math.floor(limit * ARGV[11] / 100)
 if floor > 0 and used >= cap then
@@ -84,11 +94,32 @@ elseif used >= cap then
   local oldest = redis.call('ZRANGE', KEYS[1], used - cap, used - cap, 'WITHSCORES')
   hold_back(oldest[2] + window - now + 1, lost > 0 and 'forgotten' or used < cap + aside and 'away' or 'window')
 end
-if now < ends then
-  local since = redis.call('ZCOUNT', KEYS[1], '(' .. told[3], '+inf')
-  local to_come = math.ceil(others * 1.1 * (ends - now) / window)
-  if left - since - to_come <= math.floor(math.max(own, 0) * percent / 100) then
-    hold_back(ends - now + 1, 'others')
+if told[6] and (is_told or feared > 0) then
+  -- The window that a call would be counted in. Once the one that we know is over, the next may have begun at once, or begins
+  -- with this call.
+  local left, at, til, under_way = limit, now, now + window, 0
+  if is_told then
+    left, at, til = tonumber(told[2]), tonumber(told[3]), ends
+    under_way = unanswered(KEYS[1], at - told[6])
+  else
+    under_way = redis.call('ZCOUNT', KEYS[1], '(' .. told[5], '+inf')
+  end
+  local kept = math.floor(math.max(limit - lost - aside - hold, 0) * percent / 100)
+  local room = left - under_way - kept - 1
+  local seen, may = others / window, feared / window
+  local last = others > 1 and LAST or 0
+  -- What they made since `at`, as they are seen to; what may come until the end, with so many deviations of a chance event; and
+  -- the last. As the window runs out, so does what is kept.
+  local need = seen * (now - at) + may * (til - now) + DEVIATIONS * math.sqrt(may * (til - now)) + last
+  if room < math.min(need, most_of_theirs) then
+    -- When that will be little enough, should nobody hear anything more.
+    local spare = math.max(0, room - seen * (til - at) - last)
+    local by = DEVIATIONS * math.sqrt(may)
+    local root = spare > 0 and 2 * spare / (by + math.sqrt(by * by + 4 * (may - seen) * spare)) or 0
+    local ms = til - now - math.min(root * root, til - now) + 1
+    -- The next answer may show more, and comes in less time.
+    if need > 0 and (under_way > 0 or ms <= patience) then ms = math.min(ms, NEWS) end
+    hold_back(ms, 'others')
   end
 end
 local brisk = pace - aside_pace

@@ -41,9 +41,9 @@ class SteppedClock:
 
 def on_this_clock(limiter: Limiter, redis: Redis, keys: Keys) -> Limiter:
     """Have *limiter*'s scripts read the time from a key, which `set_time` writes."""
-    limiter._permit = timed(redis, keys, "memory", "aside", "permit")
+    limiter._permit = timed(redis, keys, "memory", "aside", "answered", "permit")
     limiter._block = timed(redis, keys, "block")
-    limiter._told = timed(redis, keys, "told")
+    limiter._told = timed(redis, keys, "answered", "told")
     return limiter
 
 
@@ -96,13 +96,14 @@ class Fleet:
         until = self.clock.seconds + seconds
         while self._events and self._events[0][0] <= until:
             at, _, happen = heapq.heappop(self._events)
-            await self._set(at)
+            await self.set(at)
             result = happen()
             if hasattr(result, "__await__"):
                 await result
-        await self._set(until)
+        await self.set(until)
 
-    async def _set(self, now: float) -> None:
+    async def set(self, now: float) -> None:
+        """Set all clocks."""
         self.clock.seconds = now
         await set_time(self.redis, self.keys, now)
 
@@ -126,19 +127,19 @@ class Fleet:
             self.refused[purpose] += 1
             return verdict
         self.granted[purpose] += 1
-        grant = verdict
-
-        def arrive() -> None:
-            said = self.hit()
-
-            async def hear() -> None:
-                if listens:
-                    await limiter.told(grant, ratelimit.told(said, self.clock.now()))
-
-            self.later(answer, hear)
-
-        self.later(travel, arrive)
+        hears = limiter if listens else None
+        self.later(travel, lambda: self.arrive(hears, verdict, answer))
         return verdict
+
+    def arrive(self, hears: Limiter | None, grant: Grant, answer: float) -> None:
+        """A call of ours arrives; who *hears* of it does so *answer* later."""
+        said = self.hit()
+
+        async def hear() -> None:
+            if hears is not None:
+                await hears.told(grant, ratelimit.told(said, self.clock.now()))
+
+        self.later(answer, hear)
 
     def hit(self) -> dict[str, str]:
         """One call arrives at Cal.com, ours or somebody else's."""

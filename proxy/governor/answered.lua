@@ -1,0 +1,18 @@
+-- Which calls Cal.com has answered: those are among its hits, whatever the order they were made in. Their members end with a plus.
+
+local function mark_answered(key, member)
+  local at = redis.call('ZSCORE', key, member)
+  if at then
+    redis.call('ZREM', key, member)
+    redis.call('ZADD', key, at, member .. '+')
+  end
+end
+
+-- How many calls after this moment may not have been counted yet.
+local function unanswered(key, moment)
+  local calls = 0
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. moment, '+inf')) do
+    if string.sub(member, -1) ~= '+' then calls = calls + 1 end
+  end
+  return calls
+end
