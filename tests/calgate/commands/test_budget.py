@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import asdict, replace
 from typing import Any, cast
 
@@ -63,7 +64,10 @@ async def test_it_tells_of_a_block_and_of_others(redis: Redis) -> None:
     (use,) = (await read(redis, SETTINGS)).uses
     text = "\n".join(lines(use, explain=False))
     assert "blocked by Cal.com for another 31 s" in text
-    assert "others on the same key make about 20 calls per window" in text
+    # Ten in half a minute, of which nobody knows yet whether they go on.
+    others = re.search(r"others on the same key make about (\d+) calls per window", text)
+    assert others is not None
+    assert 10 <= int(others[1]) <= 20
     assert "left by Cal.com's own word: 9" in text
 
 
