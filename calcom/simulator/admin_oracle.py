@@ -67,12 +67,13 @@ def truths(sim: Simulation, body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def judge(sim: Simulation, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts of true, aged and stale answers.
+    """Counts of true, aged, partly true and stale answers.
 
-    Each read is `{"target", "data", "floor", "ceiling", "at", "since"}`: `data` as the client got it, `floor` and
-    `ceiling` versions (X-Sim-Version of the last write acknowledged before the read began, and the newest when it
-    ended; instead of either, `floor_at` and `ceiling_at` in simulated Unix seconds), `at` when the answer arrived,
-    `since` the oldest clock reading it may show."""
+    Each read is `{"target", "data", "floor", "ceiling", "at", "since", "partly"}`: `data` as the client got it,
+    `floor` and `ceiling` versions (X-Sim-Version of the last write acknowledged before the read began, and the
+    newest when it ended; instead of either, `floor_at` and `ceiling_at` in simulated Unix seconds), `at` when the
+    answer arrived, `since` the oldest clock reading it may show, `partly` whether it says that slots may be missing
+    from it."""
     oracle = Oracle(sim.world)
     newest = sim.world.version
     verdict = oracle.judge(_record(oracle, row, sim.clock.now(), newest) for row in _rows(body, "reads"))
@@ -80,6 +81,7 @@ def judge(sim: Simulation, body: Mapping[str, Any]) -> dict[str, Any]:
         "reads": verdict.reads,
         "true": verdict.true,
         "aged": verdict.aged,
+        "partly": verdict.partly,
         "stale": verdict.stale,
         "shown_gone": verdict.shown_gone,
         "examples": [
@@ -118,4 +120,5 @@ def _record(oracle: Oracle, row: Mapping[str, Any], now: datetime, newest: int) 
         ceiling_version=ceiling,
         at=at,
         since=_moment(row, "since", at) if "since" in row else None,
+        partly=row.get("partly") is True,
     )

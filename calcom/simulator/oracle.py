@@ -11,7 +11,7 @@ from calcom.simulator.query import SlotsQuery, SlotsResult
 from calcom.simulator.world import World
 
 Answer = frozenset[tuple[object, ...]]
-Reading = Literal["true", "aged", "stale"]
+Reading = Literal["true", "aged", "partly", "stale"]
 EXAMPLES_KEPT = 20
 
 
@@ -22,7 +22,7 @@ class ReadRecord:
     `floor_version` is the oldest state it may show: the newest version acknowledged before the read began, or
     as much older as the promise under test allows. `ceiling_version` is the newest version when the
     answer arrived. `at` is when it arrived; `since`, if given, the oldest clock reading it may show: `at` less
-    the life of a cached entry.
+    the life of a cached entry. `partly`: it says itself that slots may be missing from it.
     """
 
     query: SlotsQuery
@@ -31,6 +31,7 @@ class ReadRecord:
     ceiling_version: int
     at: datetime
     since: datetime | None = None
+    partly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ class Finding:
 @dataclass(slots=True)
 class Verdict:
     """Counts of reads. `aged` ones differ from the truth at `at` only as the clock alone changes it between
-    `since` and `at`; `stale` ones are wrong."""
+    `since` and `at`; `partly` ones lack slots, as they said they might, and show none that is not there; `stale` ones
+    are wrong."""
 
     true: int = 0
     aged: int = 0
+    partly: int = 0
     stale: int = 0
     shown_gone: int = 0
     examples: list[Finding] = field(default_factory=list)
@@ -59,10 +62,10 @@ class Verdict:
     @property
     def reads(self) -> int:
         """All of them."""
-        return self.true + self.aged + self.stale
+        return self.true + self.aged + self.partly + self.stale
 
     def __str__(self) -> str:
-        counts = f"{self.reads} reads: {self.true} true, {self.aged} aged, {self.stale} stale, "
+        counts = f"{self.reads} reads: {self.true} true, {self.aged} aged, {self.partly} partly, {self.stale} stale, "
         lines = [f"{counts}{self.shown_gone} of them showing a slot that was gone"]
         for one in self.examples:
             shown = sorted(str(slot) for slot in one.wrongly_shown)[:3]
@@ -119,6 +122,8 @@ class Oracle:
                 verdict.true += 1
             elif reading == "aged":
                 verdict.aged += 1
+            elif reading == "partly":
+                verdict.partly += 1
             else:
                 verdict.stale += 1
                 finding = self._finding(read)
@@ -142,6 +147,8 @@ class Oracle:
         versions = range(read.ceiling_version, read.floor_version - 1, -1)
         if any(self._answer(read.query, version, read.at) == read.answer for version in versions):
             return "true"
+        if read.partly and read.answer <= self._ever(read, versions):
+            return "partly"
         if read.since is None:
             return "stale"
         for version in versions:
@@ -150,6 +157,13 @@ class Oracle:
             if now & then <= read.answer <= now | then:
                 return "aged"
         return "stale"
+
+    def _ever(self, read: ReadRecord, versions: Iterable[int]) -> Answer:
+        """All that was there at some moment in question."""
+        moments = [read.at] if read.since is None else [read.since, read.at]
+        return frozenset().union(
+            *(self._answer(read.query, version, moment) for version in versions for moment in moments)
+        )
 
     def _finding(self, read: ReadRecord) -> Finding:
         versions = range(read.floor_version, read.ceiling_version + 1)

@@ -62,6 +62,8 @@ class Auditor:
                     "ceiling_at": at,
                     "at": at,
                     "since": at - self._lifetime - _AGEING_SECONDS,
+                    # An older one less what was taken: what was freed may be missing from it for seconds.
+                    "partly": "detail=overlay" in (response.header("cache-status") or ""),
                 }
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from calcom.simulator.commands import Cancel, Reserve
@@ -59,6 +60,15 @@ def test_a_slot_hidden_in_vain_is_stale_too_but_shows_nothing_gone() -> None:
     verdict = Oracle(world).judge([read(world, 1, 2, 2)])
     assert (verdict.stale, verdict.shown_gone) == (1, 0)
     assert verdict.examples[0].wrongly_hidden == {TEN}
+
+
+def test_an_answer_that_says_so_may_lack_slots_and_show_none_that_is_gone() -> None:
+    world = booked_and_cancelled()
+    lacking, showing = (
+        replace(read(world, version, floor, floor), partly=True) for version, floor in ((1, 2), (0, 1))
+    )
+    verdict = Oracle(world).judge([lacking, showing])
+    assert (verdict.partly, verdict.stale, verdict.shown_gone, verdict.reads) == (1, 1, 1, 2)
 
 
 def test_an_answer_that_only_the_clock_overtook_is_aged_if_its_age_was_declared() -> None:

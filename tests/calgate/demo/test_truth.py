@@ -33,9 +33,13 @@ def write(ended: float, version: int) -> tuple[Outcome, Response]:
     return outcome, Response(201, [(b"X-Sim-Version", str(version).encode())], b"{}", ended - 3, ended)
 
 
-def read(started: float, ended: float, *, status: int = 200) -> tuple[Outcome, Response]:
+def read(
+    started: float, ended: float, *, status: int = 200, said: bytes = b"calgate; hit"
+) -> tuple[Outcome, Response]:
     outcome = Outcome("slots", "availability", "GET", TARGET, status, Cached.HIT, 0, started, ended)
-    return outcome, Response(status, [], b'{"status":"success","data":{"2026-11-24":[]}}', started, ended)
+    return outcome, Response(
+        status, [(b"cache-status", said)], b'{"status":"success","data":{"2026-11-24":[]}}', started, ended
+    )
 
 
 async def test_the_floor_is_the_newest_write_acknowledged_before_the_read_began() -> None:
@@ -55,6 +59,17 @@ async def test_the_floor_is_the_newest_write_acknowledged_before_the_read_began(
     assert asked["at"] == asked["ceiling_at"] == 5030.0
     assert asked["since"] == 5030.0 - 60 - 10
     assert auditor.truth == Truth(checked=1, stale=0)
+
+
+async def test_an_answer_that_may_lack_what_was_freed_is_judged_as_such() -> None:
+    clock, oracle = FakeClock(start=1000.0), Oracle()
+    async with serving(oracle.handle) as origin, Client(origin) as admin:
+        auditor = Auditor(admin, clock, lifetime=60)
+        auditor.tell_time(5000.0, 1.0)
+        auditor.witness(*read(1001.0, 1001.5))
+        auditor.witness(*read(1002.0, 1002.5, said=b"calgate; hit; ttl=1; detail=overlay"))
+        await auditor.look()
+    assert [one["partly"] for one in oracle.asked] == [False, True]
 
 
 async def test_alternatives_are_neither_a_write_nor_all_that_is_free() -> None:
