@@ -117,7 +117,8 @@ class Counted:
     async def _answer(self, writer: asyncio.StreamWriter, answer: bytes, shows: float | None) -> None:
         await self._clock.sleep(self._dice.uniform(*ANSWER_SECONDS))
         self.answered(shows)
-        with contextlib.suppress(ConnectionError):
+        # Whoever asked may have been killed since.
+        if not writer.is_closing():
             writer.write(answer)
 
     async def somebody_else(self) -> None:
