@@ -24,6 +24,13 @@ def _rows(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return rows
 
 
+def _list(row: Mapping[str, Any], name: str) -> list[Any]:
+    values = row.get(name, [])
+    if not isinstance(values, list):
+        raise AdminError(f"{name}: a list is expected")
+    return values
+
+
 def _question(row: Mapping[str, Any]) -> tuple[SlotsQuery, Format]:
     target = row.get("target")
     if not isinstance(target, str):
@@ -69,11 +76,11 @@ def truths(sim: Simulation, body: Mapping[str, Any]) -> list[dict[str, Any]]:
 def judge(sim: Simulation, body: Mapping[str, Any]) -> dict[str, Any]:
     """Counts of true, aged, partly true and stale answers.
 
-    Each read is `{"target", "data", "floor", "ceiling", "at", "since", "partly"}`: `data` as the client got it,
-    `floor` and `ceiling` versions (X-Sim-Version of the last write acknowledged before the read began, and the
-    newest when it ended; instead of either, `floor_at` and `ceiling_at` in simulated Unix seconds), `at` when the
-    answer arrived, `since` the oldest clock reading it may show, `partly` whether it says that slots may be missing
-    from it."""
+    Each read is `{"target", "data", "floor", "ceiling", "at", "since", "partly", "unheard"}`: `data` as the client
+    got it, `floor` and `ceiling` versions (X-Sim-Version of the last write acknowledged before the read began, and
+    the newest when it ended; instead of either, `floor_at` and `ceiling_at` in simulated Unix seconds), `at` when
+    the answer arrived, `since` the oldest clock reading it may show, `partly` whether it says that slots may be
+    missing from it, `unheard` versions up to the floor that had not been acknowledged when the read began."""
     oracle = Oracle(sim.world)
     newest = sim.world.version
     verdict = oracle.judge(_record(oracle, row, sim.clock.now(), newest) for row in _rows(body, "reads"))
@@ -121,4 +128,5 @@ def _record(oracle: Oracle, row: Mapping[str, Any], now: datetime, newest: int) 
         at=at,
         since=_moment(row, "since", at) if "since" in row else None,
         partly=row.get("partly") is True,
+        unheard=frozenset(_version({"unheard": one}, "unheard", 0, newest) for one in _list(row, "unheard")),
     )

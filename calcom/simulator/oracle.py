@@ -22,7 +22,8 @@ class ReadRecord:
     `floor_version` is the oldest state it may show: the newest version acknowledged before the read began, or
     as much older as the promise under test allows. `ceiling_version` is the newest version when the
     answer arrived. `at` is when it arrived; `since`, if given, the oldest clock reading it may show: `at` less
-    the life of a cached entry. `partly`: it says itself that slots may be missing from it.
+    the life of a cached entry. `partly`: it says itself that slots may be missing from it. `unheard` are versions up to
+    the floor that nobody had been told of when the read began: it need not show what they changed.
     """
 
     query: SlotsQuery
@@ -32,6 +33,7 @@ class ReadRecord:
     at: datetime
     since: datetime | None = None
     partly: bool = False
+    unheard: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Oracle:
         versions = range(read.ceiling_version, read.floor_version - 1, -1)
         if any(self._answer(read.query, version, read.at) == read.answer for version in versions):
             return "true"
+        if any(self._lacks_only_unheard(read, version) for version in versions):
+            return "true"
         if read.partly and read.answer <= self._ever(read, versions):
             return "partly"
         if read.since is None:
@@ -157,6 +161,14 @@ class Oracle:
             if now & then <= read.answer <= now | then:
                 return "aged"
         return "stale"
+
+    def _lacks_only_unheard(self, read: ReadRecord, version: int) -> bool:
+        """Whether the answer is the truth of a version but for what versions changed that nobody had been told of."""
+        differs = read.answer ^ self._answer(read.query, version, read.at)
+        for one in sorted(read.unheard):
+            if one > 0 and differs:
+                differs -= self._answer(read.query, one - 1, read.at) ^ self._answer(read.query, one, read.at)
+        return bool(read.unheard) and not differs
 
     def _ever(self, read: ReadRecord, versions: Iterable[int]) -> Answer:
         """All that was there at some moment in question."""

@@ -40,10 +40,11 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """How often an answer was held against the truth, and how often it offered what was known to be taken."""
+    """How often an answer was held against the truth, and how often it was none; `example` tells of the first such."""
 
     checked: int = 0
     stale: int = 0
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)

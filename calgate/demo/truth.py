@@ -18,6 +18,9 @@ _WAITING = 50
 # Reads remember the newest write acknowledged before them; nobody reads that long after.
 _WRITES_KEPT = 256
 
+# So many versions before the newest one that was acknowledged may still be on their way to those who made them.
+_ON_THEIR_WAY = 20
+
 # Simulated seconds beyond the cache's own lifetime that an answer may lag behind the clock: Cal.com's slowest
 # ordinary answer, its two-second cache, and travel.
 _AGEING_SECONDS = 10.0
@@ -51,14 +54,15 @@ class Auditor:
             return
         with contextlib.suppress(ValueError):
             at = self._simulated_at(outcome.ended)
+            heard = {version for ended, version in self._writes if ended <= outcome.started}
+            floor = max(heard, default=0)
             self._waiting.append(
                 {
                     "target": outcome.target,
                     "data": orjson.loads(response.body)["data"],
-                    # Whatever was acknowledged to us before we asked must be in the answer.
-                    "floor": max(
-                        (version for ended, version in self._writes if ended <= outcome.started), default=0
-                    ),
+                    # What was acknowledged to us before we asked must be in the answer; what was on its way need not.
+                    "floor": floor,
+                    "unheard": sorted(set(range(max(1, floor - _ON_THEIR_WAY), floor)) - heard),
                     "ceiling_at": at,
                     "at": at,
                     "since": at - self._lifetime - _AGEING_SECONDS,
@@ -80,7 +84,21 @@ class Auditor:
         if response.status != 200:
             raise ClientError(f"the oracle says {response.body[:200]!r}")
         verdict = response.json()
-        self.truth = Truth(self.truth.checked + verdict["reads"], self.truth.stale + verdict["stale"])
+        truth = self.truth
+        example = truth.example or "; ".join(map(_told, verdict.get("examples", [])[:1]))
+        self.truth = Truth(truth.checked + verdict["reads"], truth.stale + verdict["stale"], example)
 
     def _simulated_at(self, moment: float) -> float:
         return self._simulated + (moment - self._at) * self._speed
+
+
+def _told(example: dict[str, Any]) -> str:
+    """A finding of the oracle in a line."""
+    slots = {
+        word: example[name] for name, word in (("wrongly_shown", "showed"), ("wrongly_hidden", "lacked"))
+    }
+    what = " and ".join(f"{word} {times[:3]}" for word, times in slots.items() if times) or "mixed states"
+    return (
+        f"event type {example['event_type_id']} {what}, as of version {example['matches']}, "
+        f"where {example['floor']} to {example['ceiling']} were known"
+    )

@@ -50,7 +50,8 @@ def summary(figures: Figures) -> list[str]:
     if figures.truth.checked:
         checked = _count(figures.truth.checked, "answer")
         sentences.append(
-            f"Of {checked} held against the calendar, {figures.truth.stale or 'none'} was stale."
+            f"Of {checked} held against the calendar, {figures.truth.stale or 'none'} was stale"
+            f"{f': {figures.truth.example}' if figures.truth.example else ''}."
         )
     return sentences
 

@@ -71,6 +71,17 @@ def test_an_answer_that_says_so_may_lack_slots_and_show_none_that_is_gone() -> N
     assert (verdict.partly, verdict.stale, verdict.shown_gone, verdict.reads) == (1, 1, 1, 2)
 
 
+def test_what_nobody_had_been_told_of_need_not_be_shown_and_everything_else_must() -> None:
+    world = small_world()
+    book(world, "2026-03-03T10:00")
+    book(world, "2026-03-03T11:00")
+    told = read(world, 0, 2, 2)
+    lacks_both = replace(told, unheard=frozenset({1}))
+    both = frozenset({1, 2})
+    verdict = Oracle(world).judge([told, lacks_both, replace(told, unheard=both)])
+    assert (verdict.true, verdict.stale) == (1, 2)
+
+
 def test_an_answer_that_only_the_clock_overtook_is_aged_if_its_age_was_declared() -> None:
     world = small_world()
     world.reserve(Reserve(101, instant("2026-03-03T10:00")), NOW)

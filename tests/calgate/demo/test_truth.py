@@ -53,6 +53,8 @@ async def test_the_floor_is_the_newest_write_acknowledged_before_the_read_began(
         await auditor.look()
     (asked,) = oracle.asked
     assert asked["floor"] == 4
+    # Two more were made before it, and nobody had been told.
+    assert asked["unheard"] == [1, 2]
     assert asked["target"] == TARGET
     assert asked["data"] == {"2026-11-24": []}
     # Three real seconds after the clocks agreed are thirty simulated ones.
@@ -119,3 +121,17 @@ async def test_an_oracle_that_refuses_is_an_error_of_the_client_kind() -> None:
         auditor.witness(*read(1000, 1001))
         with pytest.raises(ClientError, match="nope"):
             await auditor.look()
+
+
+async def test_the_first_stale_answer_is_told() -> None:
+    example = {"event_type_id": 7, "floor": 4, "ceiling": 5, "matches": 3, "wrongly_hidden": []}
+    shown = example | {"wrongly_shown": [["2026-12-01", 1796133600]]}
+    answer = orjson.dumps({"reads": 1, "stale": 1, "examples": [shown]})
+    oracle = Oracle(ok(answer))
+    async with serving(oracle.handle) as origin, Client(origin) as admin:
+        auditor = Auditor(admin, FakeClock(start=1000.0), lifetime=60)
+        auditor.tell_time(5000.0, 1.0)
+        auditor.witness(*read(1001.0, 1001.5))
+        await auditor.look()
+    assert auditor.truth.stale == 1
+    assert "event type 7 showed [['2026-12-01', 1796133600]], as of version 3" in auditor.truth.example
