@@ -22,15 +22,14 @@ local limit, window, pace = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[
 local percent, rank, patience = tonumber(ARGV[9]), tonumber(ARGV[13]), tonumber(ARGV[16])
 
 -- What Cal.com said last (told.lua): its limit, what was left when call `at` was counted, and when the window ends.
-local told = redis.call('HMGET', KEYS[6], 'limit', 'left', 'at', 'ends', 'next', 'guard', 'rate', 'fear', 'most', 'spread')
+local told = redis.call('HMGET', KEYS[6], 'limit', 'left', 'at', 'ends', 'next', 'guard', 'rate', 'fear', 'most', 'spread', 'begun')
 limit = math.min(limit, tonumber(told[1] or limit))
 local ends = tonumber(told[4] or 0)
 local is_told = now < ends
 -- What others make in a window, and what they may make for all we know. A tenth of the whole stays ours to find out by.
 local most_of_theirs = math.floor(limit * 0.9)
 local others = math.min(now < ends + window and tonumber(told[7]) or 0, most_of_theirs)
-local fear = math.min(is_told and tonumber(told[8]) or 0, most_of_theirs)
-local feared = math.min(math.max(others, fear, tonumber(told[9] or 0)), most_of_theirs)
+local feared = math.min(math.max(others, is_told and tonumber(told[8]) or 0, tonumber(told[9] or 0)), most_of_theirs)
 local hold = others > 0 and math.min(math.ceil(others * 1.1) + 1, most_of_theirs) or 0
 
 local lost, lost_until, memory =
@@ -108,7 +107,8 @@ if told[6] and (is_told or feared > 0) then
   local kept = math.floor(math.max(limit - lost - aside - hold, 0) * percent / 100)
   local room = left - under_way - kept - 1
   -- Who has just begun makes more than the mean knows yet.
-  local seen, may = math.max(others, fear) / window, feared / window
+  local begun = is_told and tonumber(told[11] or 0) or 0
+  local seen, may = math.min(math.max(others, begun), most_of_theirs) / window, feared / window
   -- Less for a steady one, who hardly ever makes a call more than expected, and more for bursts.
   local spread = tonumber(told[10] or 1)
   local deviations = DEVIATIONS * math.sqrt(spread)

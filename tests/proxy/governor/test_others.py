@@ -143,7 +143,7 @@ async def test_who_has_just_begun_made_more_since_the_last_answer_than_their_mea
     """Five seconds old, at a call a second: five may have come."""
     one = await fleet(redis, keys)
     limiter = await hear(one, Told("default", 120, 20, 5))
-    heard = {"rate": 14, "fear": 60, "most": 60, "spread": 0.1}
+    heard = {"rate": 14, "begun": 60, "fear": 60, "most": 60, "spread": 0.1}
     await redis.hset(keys.headers(KEY.bucket), mapping={name: str(value) for name, value in heard.items()})
     await one.move(4.9)
     assert 12 <= await granted(limiter) <= 15
