@@ -112,7 +112,7 @@ if told[6] and (is_told or feared > 0) then
   -- Less for a steady one, who hardly ever makes a call more than expected, and more for bursts.
   local spread = tonumber(told[10] or 1)
   local deviations = DEVIATIONS * math.sqrt(spread)
-  local last = others > 1 and LAST * math.min(spread, math.sqrt(spread)) or 0
+  local last = others > 1 and LAST * math.sqrt(spread) or 0
   -- What they made since `at`, as they are seen to; what may come until the end, with so many deviations; and the last. As the window runs out, so does what is kept.
   local need = seen * (now - at) + may * (til - now) + deviations * math.sqrt(may * (til - now)) + last
   if room < math.min(need, most_of_theirs) then
