@@ -8,10 +8,10 @@ local function mark_answered(key, member)
   end
 end
 
--- How many calls after this moment may not have been counted yet.
-local function unanswered(key, moment)
+-- How many calls after this moment, and up to that, may not have been counted yet.
+local function unanswered(key, moment, last)
   local calls = 0
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. moment, '+inf')) do
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. moment, last)) do
     if string.sub(member, -1) ~= '+' then calls = calls + 1 end
   end
   return calls

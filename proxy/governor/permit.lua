@@ -10,8 +10,8 @@
 -- Returns {granted?, ms to wait, calls in the window, reason, alias, limit, memory id, now, member, calls of others};
 -- reason is one of ok, window, pace, blocked, others, forgotten, away, line.
 
--- Kept for others on the key as long as they are seen: deviations above what is expected of them, and calls to the end. Chosen by
--- measurement (docs/decisions/0016).
+-- Kept for others on the key as long as they are seen: deviations above what is expected of them, and calls to the end, should they
+-- come by chance. Chosen by measurement (docs/decisions/0016).
 local DEVIATIONS, LAST = 3, 2
 -- Ms after which who waits for others looks again.
 local NEWS = 500
@@ -22,7 +22,7 @@ local limit, window, pace = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[
 local percent, rank, patience = tonumber(ARGV[9]), tonumber(ARGV[13]), tonumber(ARGV[16])
 
 -- What Cal.com said last (told.lua): its limit, what was left when call `at` was counted, and when the window ends.
-local told = redis.call('HMGET', KEYS[6], 'limit', 'left', 'at', 'ends', 'next', 'guard', 'rate', 'fear', 'most')
+local told = redis.call('HMGET', KEYS[6], 'limit', 'left', 'at', 'ends', 'next', 'guard', 'rate', 'fear', 'most', 'spread', 'begun')
 limit = math.min(limit, tonumber(told[1] or limit))
 local ends = tonumber(told[4] or 0)
 local is_told = now < ends
@@ -100,21 +100,25 @@ if told[6] and (is_told or feared > 0) then
   local left, at, til, under_way = limit, now, now + window, 0
   if is_told then
     left, at, til = tonumber(told[2]), tonumber(told[3]), ends
-    under_way = unanswered(KEYS[1], at - told[6])
+    under_way = unanswered(KEYS[1], at - told[6], '+inf')
   else
     under_way = redis.call('ZCOUNT', KEYS[1], '(' .. told[5], '+inf')
   end
   local kept = math.floor(math.max(limit - lost - aside - hold, 0) * percent / 100)
   local room = left - under_way - kept - 1
-  local seen, may = others / window, feared / window
-  local last = others > 1 and LAST or 0
-  -- What they made since `at`, as they are seen to; what may come until the end, with so many deviations of a chance event; and
-  -- the last. As the window runs out, so does what is kept.
-  local need = seen * (now - at) + may * (til - now) + DEVIATIONS * math.sqrt(may * (til - now)) + last
+  -- Who has just begun makes more than the mean knows yet.
+  local begun = is_told and tonumber(told[11] or 0) or 0
+  local seen, may = math.min(math.max(others, begun), most_of_theirs) / window, feared / window
+  -- Less for a steady one, who hardly ever makes a call more than expected, and more for bursts.
+  local spread = tonumber(told[10] or 1)
+  local deviations = DEVIATIONS * math.sqrt(spread)
+  local last = others > 1 and LAST * math.sqrt(spread) or 0
+  -- What they made since `at`, as they are seen to; what may come until the end, with so many deviations; and the last. As the window runs out, so does what is kept.
+  local need = seen * (now - at) + may * (til - now) + deviations * math.sqrt(may * (til - now)) + last
   if room < math.min(need, most_of_theirs) then
     -- When that will be little enough, should nobody hear anything more.
     local spare = math.max(0, room - seen * (til - at) - last)
-    local by = DEVIATIONS * math.sqrt(may)
+    local by = deviations * math.sqrt(may)
     local root = spare > 0 and 2 * spare / (by + math.sqrt(by * by + 4 * (may - seen) * spare)) or 0
     local ms = til - now - math.min(root * root, til - now) + 1
     -- The next answer may show more, and comes in less time.

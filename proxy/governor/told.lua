@@ -21,7 +21,8 @@ if redis.call('HEXISTS', KEYS[2], 'odd') == 1 then
 end
 
 local was = {}
-local fields = {'ends', 'next', 'left', 'at', 'theirs', 'rate', 'before', 'clean', 'base', 'grew', 'most', 'most_at'}
+local fields = {'ends', 'next', 'left', 'at', 'theirs', 'rate', 'before', 'clean', 'base', 'grew', 'most', 'most_at',
+  'since', 'had', 'span', 'calls', 'strays', 'means'}
 for i, value in ipairs(redis.call('HMGET', KEYS[2], unpack(fields))) do
   was[fields[i]] = tonumber(value or 0)
 end
@@ -46,10 +47,11 @@ local most, most_at = was.most, was.most_at
 if now > most_at + 60 * window then most = 0 end
 if seen > 0 and seen >= most then most, most_at = seen, now end
 
--- Once they are known, no certainty is asked for: all hits are others' that no call of ours in this window accounts for.
+-- Once they are known, no certainty is asked for: all hits are others' that no call of ours in this window accounts for. Those that
+-- opened it were allowed a moment before it began: ten of ours would be taken for theirs once that is known precisely.
 local theirs = 0
 if most > 0 then
-  local ours = redis.call('ZCOUNT', KEYS[1], next + guard - window, '+inf') - unanswered(KEYS[1], at - guard)
+  local ours = redis.call('ZCOUNT', KEYS[1], next + guard * 0.8 - window, '+inf') - unanswered(KEYS[1], at - guard, '+inf')
   theirs = math.max(0, limit - left - ours)
 end
 
@@ -71,20 +73,43 @@ rate = most > 0 and math.max(0, rate * math.exp(-age) + 2 * more * (1 - math.exp
 
 -- They may have begun right after the last answer that did not show them, and the next call may be theirs: who comes while we
 -- call fast would otherwise be known too late. That is believed up to half of the key; more is what they took since.
-local fear = 0
+local fear, begun = 0, 0
 if theirs > base then
   local by_now, since = theirs - base, at - clean
-  fear = math.max(math.min((by_now + 1) * window / math.max(since, window / 30), limit / 2),
-    by_now * window / math.max(since, window / 4))
+  begun = by_now * window / math.max(since, window / 4)
+  fear = math.max(math.min((by_now + 1) * window / math.max(since, window / 30), limit / 2), begun)
   -- A third of a window tells what a whole one would be, should nobody look again before Cal.com blocks the key.
   local whole_of_it = by_now * window / math.max(since, window / 3)
   if whole_of_it > most then most, most_at = whole_of_it, now end
 end
 
+-- How far what they make strays from its mean, as the variance of a count to it: 0 is a clock, 1 is chance, more are bursts. A stretch
+-- is compared with the one before it, so that a mean that changes does no harm; of a long one that cannot be said. In shorter ones than
+-- a twentieth of a window whole calls would stray. Each begins and ends where no call of ours on its way can be taken for theirs.
+local since, had, span, calls, strays, means = was.since, was.had, was.span, was.calls, was.strays, was.means
+if not is_same then since = 0 end
+if unanswered(KEYS[1], at - guard, at) == 0 and (since == 0 or at >= since + window / 20) then
+  if since > 0 then
+    local length, count = at - since, theirs - had
+    if length > window / 6 then
+      length = 0
+    elseif span > 0 then
+      local both, lasts = length * span / (length + span), math.exp(-length / (30 * window))
+      strays = strays * lasts + (both * (count / length - calls / span)) ^ 2
+      means = means * lasts + both * math.max(0, count + calls) / (length + span)
+    end
+    span, calls = length, count
+  end
+  since, had = at, theirs
+end
+-- Who is not known yet counts as chance: as if twenty calls had shown it.
+local spread = math.max(0.1, math.min((strays + 10) / (means + 10), 8))
+
 local function whole(ms) return string.format('%.0f', ms) end
 redis.call('HSET', KEYS[2], 'limit', limit, 'left', left, 'at', whole(at), 'ends', whole(ends), 'next', whole(next),
-  'guard', guard, 'theirs', theirs, 'rate', rate, 'before', before, 'fear', fear, 'clean', whole(clean), 'base', base,
-  'grew', whole(grew), 'most', most, 'most_at', whole(most_at))
+  'guard', guard, 'theirs', theirs, 'rate', rate, 'before', before, 'fear', fear, 'begun', begun, 'clean', whole(clean), 'base', base,
+  'grew', whole(grew), 'most', most, 'most_at', whole(most_at), 'since', whole(since), 'had', had, 'span', span,
+  'calls', calls, 'strays', strays, 'means', means, 'spread', spread)
 -- A limit of its own is remembered by Cal.com for an hour (contract 2); after that ours is right again.
 redis.call('PEXPIRE', KEYS[2], 60 * window)
 return 1

@@ -1,6 +1,8 @@
 """What Cal.com's headers tell of others on the same key, and what a Redis without a memory costs."""
 
 import math
+from collections.abc import Callable
+from random import Random
 
 import pytest
 from redis.asyncio import Redis
@@ -91,6 +93,70 @@ async def test_who_begins_while_we_call_fast_is_taken_for_half_the_key_at_first_
     await one.move(1)
     later = float((await redis.hgetall(keys.headers(KEY.bucket)))[b"fear"])
     assert later < 7
+
+
+async def test_who_opened_a_window_is_nobody_else_once_its_beginning_is_known_to_the_moment(
+    redis: Redis, keys: Keys
+) -> None:
+    """Ten left at once, on their way for 50 ms; a faster one's answer shows that the window began after they left."""
+    one = await fleet(redis, keys, Limits())
+    for _ in range(10):
+        await one.call(0, Purpose.BOOKING, travel=0.05, answer=0.01)
+    await one.move(1)
+    one.hit()
+    for _ in range(9):
+        await one.move(1.002)
+        await one.call(0, Purpose.BOOKING, travel=0.01, answer=0.01)
+    await one.move(1)
+    told = await redis.hgetall(keys.headers(KEY.bucket))
+    assert int(told[b"next"]) + 1_000 - 60_000 > START * 1_000
+    assert (told[b"theirs"], told[b"left"]) == (b"1", b"100")
+
+
+@pytest.mark.parametrize(
+    ("calls", "least", "most"),
+    [
+        (lambda dice, second: 1, 0.1, 0.3),
+        (lambda dice, second: sum(dice.random() < 0.05 for _ in range(20)), 0.6, 1.4),
+        (lambda dice, second: 8 if dice.random() < 0.05 else 0, 3, 8),
+    ],
+    ids=["steady", "chance", "bursts"],
+)
+async def test_how_steady_others_are_is_told_from_what_they_make(
+    redis: Redis, keys: Keys, calls: Callable[[Random, int], int], least: float, most: float
+) -> None:
+    one, dice = await fleet(redis, keys), Random(1)
+    spreads = []
+    for second in range(600):
+        for _ in range(calls(dice, second)):
+            one.hit()
+        await one.call(0, Purpose.BOOKING, travel=0.01, answer=0.01)
+        await one.move(1)
+        spreads.append(float(await redis.hget(keys.headers(KEY.bucket), "spread") or 0))
+    assert spreads[0] == 1
+    assert least <= spreads[-1] <= most
+
+
+async def test_who_has_just_begun_made_more_since_the_last_answer_than_their_mean_knows(
+    redis: Redis, keys: Keys
+) -> None:
+    """Five seconds old, at a call a second: five may have come."""
+    one = await fleet(redis, keys)
+    limiter = await hear(one, Told("default", 120, 20, 5))
+    heard = {"rate": 14, "begun": 60, "fear": 60, "most": 60, "spread": 0.1}
+    await redis.hset(keys.headers(KEY.bucket), mapping={name: str(value) for name, value in heard.items()})
+    await one.move(4.9)
+    assert 12 <= await granted(limiter) <= 15
+
+
+@pytest.mark.parametrize(("spread", "kept"), [(0.1, 31), (1, 48), (8, 82)])
+async def test_less_is_kept_for_who_is_steady_and_more_for_bursts(
+    redis: Redis, keys: Keys, spread: float, kept: int
+) -> None:
+    """Thirty calls are to come."""
+    limiter = await hear(await fleet(redis, keys), Told("default", 120, 120 - 31, 30))
+    await redis.hset(keys.headers(KEY.bucket), "spread", str(spread))
+    assert abs(120 - 31 - await granted(limiter) - kept) <= 5
 
 
 async def test_others_that_take_all_leave_a_trickle_but_never_what_is_not_there(
