@@ -23,6 +23,11 @@ from loadtest.stats import quantile
 _CYCLE = WINDOW + 1.0
 """Seconds of a window and its guard: whole ones are measured, since a fleet that may calls in bursts."""
 
+# Of 120 in 61 s, with a little for processes that are killed; beside somebody else a few calls of each window have to
+# be left (docs/decisions/0016).
+_ALONE_PERCENT = 98.0
+_BESIDE_PERCENT = 95.0
+
 _SKEW_SECONDS = 5.0
 _PACE = 10
 
@@ -218,7 +223,8 @@ def _gates(seen: Seen) -> list[Gate]:
     ]
     match seen.act.name:
         case "alone" | "beside another":
-            found.append(at_least(f"{name}: used of what was available, %", 100 * seen.used, 98.0))
+            least = _BESIDE_PERCENT if seen.act.has_other else _ALONE_PERCENT
+            found.append(at_least(f"{name}: used of what was available, %", 100 * seen.used, least))
         case "bookings first":
             waits = [1000 * seconds for seconds in seen.did.waits]
             found += [
