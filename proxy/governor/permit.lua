@@ -109,7 +109,7 @@ if told[6] and (is_told or feared > 0) then
   -- Who has just begun makes more than the mean knows yet.
   local begun = is_told and tonumber(told[11] or 0) or 0
   local seen, may = math.min(math.max(others, begun), most_of_theirs) / window, feared / window
-  -- Less for a steady one, who hardly ever makes a call more than expected, and more for bursts.
+  -- More for bursts than for chance.
   local spread = tonumber(told[10] or 1)
   local deviations = DEVIATIONS * math.sqrt(spread)
   local last = others > 1 and LAST * math.sqrt(spread) or 0

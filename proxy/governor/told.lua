@@ -102,8 +102,9 @@ if unanswered(KEYS[1], at - guard, at) == 0 and (since == 0 or at >= since + win
   end
   since, had = at, theirs
 end
--- Who is not known yet counts as chance: as if twenty calls had shown it.
-local spread = math.max(0.1, math.min((strays + 10) / (means + 10), 8))
+-- Who is not known yet counts as chance: as if twenty calls had shown it. That somebody is steadier is not believed (decision
+-- 16): who comes and goes is steady only in between.
+local spread = math.max(1, math.min((strays + 10) / (means + 10), 8))
 
 local function whole(ms) return string.format('%.0f', ms) end
 redis.call('HSET', KEYS[2], 'limit', limit, 'left', left, 'at', whole(at), 'ends', whole(ends), 'next', whole(next),

@@ -47,7 +47,7 @@ LOWER: Final[Mapping[Purpose, float]] = {
     Purpose.AUDIT: 0.1,
 }
 
-LEAST: Final[Mapping[str, float]] = {"alone": 0.98, "regular": 0.96}
+LEAST: Final[Mapping[str, float]] = {"alone": 0.98, "regular": 0.94}
 """What must be used of what was available, where no block may be ours either. Of the other kinds figures are told: who
 comes by chance or in bursts can take the last calls whatever we do."""
 
