@@ -21,7 +21,6 @@ from urllib.parse import parse_qsl
 from redis.asyncio import Redis
 
 from calcom.reach import Reach, Stretch, Touch
-from calcom.slots import parse
 from core.clock import SystemClock
 from core.embedded import EmbeddedRedis
 from core.keys import Keys
@@ -29,9 +28,10 @@ from core.redis import connect
 from loadtest.bench import servers
 from loadtest.bench.upstream import answer
 from loadtest.client import Client
+from loadtest.scenarios.insight import fields_of
 from loadtest.scenarios.invalidation import is_cleared, report_keys
 from proxy.cache.entry import Entry
-from proxy.cache.stamps import EVERYTHING, Fields, read_by, written_by
+from proxy.cache.stamps import EVERYTHING, Fields, written_by
 from proxy.cache.store import Fill, Leave, Store, Timing
 
 OURS: Final = "calgate, one script"
@@ -119,7 +119,7 @@ async def _redis(folder: Path) -> AsyncIterator[Redis]:
 async def _ours(folder: Path, looks: Sequence[str], cores: tuple[int, int]) -> AsyncIterator[Way]:
     async with _redis(folder) as redis:
         store = Store(redis, Keys("bench"), Timing(hold_off=0.0))
-        reads = {look: _read(look) for look in looks}
+        reads = {look: fields_of(look) for look in looks}
         few = _written(looks)
 
         async def fill() -> None:
@@ -137,12 +137,6 @@ async def _ours(folder: Path, looks: Sequence[str], cores: tuple[int, int]) -> A
             return (await store.lookup(look, reads[look])).entry is not None
 
         yield Way(fill, clear, is_there)
-
-
-def _read(look: str) -> Fields:
-    query = parse(look.partition("?")[2], servers.VERSION[1])
-    assert query is not None
-    return read_by([int(dict(query.parameters)["eventTypeId"])], query.bounds)
 
 
 def _written(looks: Sequence[str]) -> Fields:

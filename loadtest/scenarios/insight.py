@@ -147,7 +147,7 @@ class Insight:
             field.decode(): int(number)
             for field, number in (await cast(Any, self.redis.hgetall(self.keys.stamps))).items()
         }
-        return [target for target in targets if any(stamps.get(one, 0) > since for one in _fields_of(target))]
+        return [target for target in targets if any(stamps.get(one, 0) > since for one in fields_of(target))]
 
     def truths(self, targets: Collection[str]) -> dict[str, Truth | None]:
         """What is true of these now; None of what names nothing any more."""
@@ -230,7 +230,8 @@ def look_of(event_type: int, start: str, end: str) -> str:
     return f"/v2/slots?eventTypeId={event_type}&start={start}&end={end}"
 
 
-def _fields_of(target: str) -> Fields:
+def fields_of(target: str) -> Fields:
+    """What the answer to a look at one event type reads, by its number."""
     query = parse(target.partition("?")[2], SLOTS)
     assert query is not None, target
     return read_by([int(dict(query.parameters)["eventTypeId"])], query.bounds)

@@ -122,8 +122,9 @@ async def run(stage: Stage, own: Simulation, plan: Plan, tell: Tell, clock: Cloc
             row = kinds[kind] = Row()
             counter = _Counter(insight, looks, taps)
             for _ in range(plan.writes):
-                await insight.learn(everything(insight), looks)
-                await insight.seen(everything(insight))
+                reads = everything(insight)
+                await insight.learn(reads, looks)
+                await insight.seen(reads)
                 request = KINDS[kind](insight, dice)
                 if request is not None:
                     await counter.count(request, row)

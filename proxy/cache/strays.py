@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from datetime import timedelta
 from typing import Final
 
+from calcom.reach.spans import ZONE_MARGIN
 from calcom.slots import Query
 from proxy.cache.entry import Life
 from proxy.cache.stamps import Bounds
 
 _log = logging.getLogger(__name__)
-
-MARGIN: Final = timedelta(hours=14)
 
 _MOST: Final = 10_000
 
@@ -41,7 +39,7 @@ class Strays:
         if query.bounds is None or query.key not in self._keys:
             return query.bounds
         try:
-            return query.bounds[0] - MARGIN, query.bounds[1] + MARGIN
+            return query.bounds[0] - ZONE_MARGIN, query.bounds[1] + ZONE_MARGIN
         except OverflowError:
             return None
 

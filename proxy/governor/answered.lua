@@ -3,8 +3,9 @@
 local function mark_answered(key, member)
   local at = redis.call('ZSCORE', key, member)
   if at then
-    redis.call('ZREM', key, member)
+    -- In this order: a log that is empty in between would lose its time to live.
     redis.call('ZADD', key, at, member .. '+')
+    redis.call('ZREM', key, member)
   end
 end
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from calcom.reach.spans import ZONE_MARGIN
 from calcom.slots import Query, parse
 from core.keys import Keys
 from proxy.cache.entry import Life
 from proxy.cache.inventory import kept
 from proxy.cache.stamps import read_by
-from proxy.cache.strays import MARGIN, Strays, is_within
+from proxy.cache.strays import Strays, is_within
 from tests.proxy.cache.process import TYPE, process
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -45,7 +46,7 @@ def test_a_look_that_was_answered_so_is_taken_to_ask_for_more_and_no_other_is() 
     assert strays.bounds(one) == one.bounds
     strays.found(one)
     assert one.bounds is not None
-    assert strays.bounds(one) == (one.bounds[0] - MARGIN, one.bounds[1] + MARGIN)
+    assert strays.bounds(one) == (one.bounds[0] - ZONE_MARGIN, one.bounds[1] + ZONE_MARGIN)
     assert strays.bounds(other) == other.bounds
 
 
@@ -80,6 +81,6 @@ async def test_an_answer_with_a_slot_outside_is_passed_on_and_kept_only_as_depen
         (entry,) = await kept(redis, keys)
         bounds = query(str(day), str(day)).bounds
         assert bounds is not None
-        assert entry.fields == read_by([TYPE], (bounds[0] - MARGIN, bounds[1] + MARGIN))
+        assert entry.fields == read_by([TYPE], (bounds[0] - ZONE_MARGIN, bounds[1] + ZONE_MARGIN))
         answer, _ = await one.ask(None, day, day)
         assert answer.outcome == "hit"

@@ -172,6 +172,12 @@ async def test_others_that_take_all_leave_a_trickle_but_never_what_is_not_there(
     assert 1 <= await granted(limiter) <= 12
 
 
+async def test_the_log_of_a_single_answered_call_still_ends_by_itself(redis: Redis, keys: Keys) -> None:
+    await hear(await fleet(redis, keys), Told("default", 120, 119, 60))
+    assert await redis.zcard(keys.permits(KEY.bucket)) == 1
+    assert await redis.pttl(keys.permits(KEY.bucket)) > 0
+
+
 async def test_our_own_calls_are_nobody_elses(redis: Redis, keys: Keys) -> None:
     one = await fleet(redis, keys)
     for _ in range(60):
