@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -106,6 +106,7 @@ async def stage(chosen: Plan, wishes: Wishes, step: Step, clock: Clock) -> Async
     """
     settings = chosen.settings
     folder = folders.prepare(settings.data_dir)
+    step = _stoppable(step)
     try:
         async with contextlib.AsyncExitStack() as exits:
             _take(exits, folder)
@@ -123,24 +124,32 @@ async def stage(chosen: Plan, wishes: Wishes, step: Step, clock: Clock) -> Async
                 output=chosen.log_file,
                 clock=clock,
             )
-            raise_if_cancelled()
             with step("Redis and PostgreSQL") as done:
                 await exits.enter_async_context(stack)
                 done(f"{stack.redis_engine}, {stack.database_engine}")
-            raise_if_cancelled()
             with step("database indexes") as done:
                 done(await _indexes(stack.settings.database_url, clock))
-            raise_if_cancelled()
             with step("gateway, worker, monitor") as done:
                 await stack.wait_ready(_READY_SECONDS)
                 running = stack.pids()
                 done(f"{len(running['proxy'])} gateway processes on one port")
-            raise_if_cancelled()
             yield Stage(stack, simulator, tuple(moved))
     except asyncio.CancelledError:
         _forget(chosen)
         raise
     _forget(chosen)
+
+
+def _stoppable(step: Step) -> Step:
+    """Steps after each of which a stop is noticed, whatever lost it."""
+
+    @contextlib.contextmanager
+    def stoppable(name: str) -> Iterator[Callable[[str], None]]:
+        with step(name) as done:
+            yield done
+        raise_if_cancelled()
+
+    return stoppable
 
 
 def _forget(chosen: Plan) -> None:
